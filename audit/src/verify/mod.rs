@@ -1,0 +1,26 @@
+//! Checks the trail: from a folder of files and a verifier key to a verdict, offline.
+//!
+//! Nothing here is shared with the writer. What is absent is never taken for fine, and what could not
+//! be checked is said.
+
+mod base64;
+pub mod bundle;
+pub mod checkpoint;
+mod error;
+mod files;
+pub mod json;
+pub mod leaf;
+pub mod note;
+pub mod proof;
+pub mod report;
+mod tiles;
+pub mod tree;
+pub mod vkey;
+mod walker;
+
+pub use error::Error;
+pub use report::{Finding, Integrity, Kind, Report};
+pub use walker::{Walk, Walker};
+
+/// A SHA-256 digest.
+pub type Hash = [u8; 32];

@@ -1,0 +1,199 @@
+//! Walks a log from its first entry: canonical form, grammar, `_seq`, `_prev`, and the root at the end.
+//!
+//! Memory does not grow with the log. A broken link alone does not tell which of two entries was
+//! changed; the entry after them does, so that finding comes one entry later, or at [`Walker::finish`].
+
+use super::{
+    Hash, base64,
+    leaf::Leaf,
+    report::{FINDINGS_MAX, Finding},
+    tree::{self, Tree},
+};
+
+/// Where the 44 characters of `_prev` begin in a canonical leaf.
+const PREV_AT: usize = 10;
+
+/// An incremental verifier of one log.
+#[derive(Clone, Debug)]
+pub struct Walker {
+    origin: String,
+    tree: Tree,
+    last: Hash,
+    last_ts: String,
+    times_back: u64,
+    /// How far `_seq` is off its place, so that one missing entry is one finding.
+    shift: i128,
+    suspect: Option<Suspect>,
+    findings: Vec<Finding>,
+    latest: Option<Finding>,
+    found: u64,
+}
+
+/// A link that does not hold: either entry `seq` was changed, or `_prev` of the one after it.
+#[derive(Clone, Debug)]
+struct Suspect {
+    seq: u64,
+    /// What the later entry would hash to with the right `_prev`.
+    repaired: Hash,
+    /// The tree before the later entry.
+    before: Tree,
+}
+
+/// What a whole walk found.
+#[derive(Clone, Debug)]
+pub struct Walk {
+    /// Entries walked.
+    pub size: u64,
+    /// RFC 6962 root over them.
+    pub root: Hash,
+    /// What is wrong, by entry, at most [`FINDINGS_MAX`].
+    pub findings: Vec<Finding>,
+    /// How many findings there were in all.
+    pub found: u64,
+    /// How many entries carry an earlier time than the one before them.
+    pub times_back: u64,
+}
+
+impl Walker {
+    /// A walk over the log `origin`, before its first entry.
+    #[must_use]
+    pub fn new(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            tree: Tree::default(),
+            last: [0; 32],
+            last_ts: String::new(),
+            times_back: 0,
+            shift: 0,
+            suspect: None,
+            findings: Vec::new(),
+            latest: None,
+            found: 0,
+        }
+    }
+
+    /// Takes the bytes of the next leaf. They enter the root whatever is wrong with them.
+    ///
+    /// # Errors
+    /// What this leaf brought to light, about itself or about the one before it. The walk can go on;
+    /// [`Self::finish`] tells everything again.
+    pub fn push(&mut self, leaf: &[u8]) -> Result<(), Finding> {
+        let (place, found) = (self.tree.size(), self.found);
+        match Leaf::parse(leaf) {
+            Ok(parsed) => self.link(place, leaf, &parsed),
+            Err(error) => {
+                self.settle(None);
+                self.report(Some(place), error.to_string());
+            }
+        }
+        self.last = tree::leaf_hash(leaf);
+        self.tree.push(self.last);
+        match &self.latest {
+            Some(finding) if self.found > found => Err(finding.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Hash of the last leaf taken; 32 zero bytes before the first.
+    #[must_use]
+    pub fn last(&self) -> Hash {
+        self.last
+    }
+
+    /// RFC 6962 root over the leaves taken.
+    #[must_use]
+    pub fn root(&self) -> Hash {
+        self.tree.root()
+    }
+
+    /// Number of leaves taken.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.tree.size()
+    }
+
+    /// Ends the walk. With `signed_root`, the root must be that.
+    #[must_use]
+    pub fn finish(mut self, signed_root: Option<&Hash>) -> Walk {
+        if let Some(suspect) = self.suspect.take() {
+            let mut repaired = suspect.before.clone();
+            repaired.push(suspect.repaired);
+            let later = signed_root == Some(&repaired.root());
+            self.blame(suspect.seq, later);
+        }
+        let root = self.root();
+        if signed_root.is_some_and(|signed| *signed != root) {
+            let last = self.size().saturating_sub(1);
+            if self.found == 0 {
+                self.report(
+                    Some(last),
+                    format!(
+                        "the entries do not add up to the signed root though every link holds: entry {last}, \
+                     the last entry, or the checkpoint was changed, or entries were chained anew"
+                    ),
+                );
+            } else {
+                self.report(None, "the entries do not add up to the signed root".to_owned());
+            }
+        }
+        self.findings.sort_by_key(|finding| finding.seq.unwrap_or(u64::MAX));
+        Walk { size: self.size(), root, findings: self.findings, found: self.found, times_back: self.times_back }
+    }
+
+    fn link(&mut self, place: u64, bytes: &[u8], leaf: &Leaf) {
+        let shift = i128::from(leaf.seq) - i128::from(place);
+        if shift != self.shift {
+            // Out of place: its `_prev` says nothing about its neighbour here.
+            self.shift = shift;
+            self.settle(None);
+            if shift != 0 {
+                self.report(Some(place), format!("`_seq` is {} where {place} belongs", leaf.seq));
+            }
+        } else {
+            self.settle(Some(&leaf.prev));
+            if leaf.prev != self.last && place == 0 {
+                self.report(Some(0), "`_prev` of the first entry is not 32 zero bytes".to_owned());
+            } else if leaf.prev != self.last {
+                let mut repaired = bytes.to_vec();
+                let prev = base64::encode(&self.last);
+                repaired[PREV_AT..PREV_AT + prev.len()].copy_from_slice(prev.as_bytes());
+                self.suspect = Some(Suspect { seq: place - 1, repaired: tree::leaf_hash(&repaired), before: self.tree.clone() });
+            }
+        }
+        if let Err(error) = leaf.check(&self.origin) {
+            self.report(Some(place), error.to_string());
+        }
+        if let Some(ts) = leaf.text("ts") {
+            self.times_back += u64::from(*ts < *self.last_ts);
+            ts.clone_into(&mut self.last_ts);
+        }
+    }
+
+    /// Decides an open suspicion by what the next entry names as its predecessor.
+    fn settle(&mut self, next_prev: Option<&Hash>) {
+        if let Some(suspect) = self.suspect.take() {
+            self.blame(suspect.seq, next_prev == Some(&suspect.repaired));
+        }
+    }
+
+    fn blame(&mut self, seq: u64, later: bool) {
+        let next = seq + 1;
+        if later {
+            self.report(Some(next), format!("`_prev` was changed: it is not the hash of entry {seq}, and with that hash the rest fits"));
+        } else {
+            self.report(Some(seq), format!("the entry was changed: its hash is not the one that entry {next} names in `_prev`"));
+        }
+    }
+
+    fn report(&mut self, seq: Option<u64>, what: String) {
+        if seq.is_some() && self.findings.iter().any(|finding| finding.seq == seq) {
+            return;
+        }
+        self.found += 1;
+        let finding = Finding::wrong(seq, None, what);
+        if self.findings.len() < FINDINGS_MAX {
+            self.findings.push(finding.clone());
+        }
+        self.latest = Some(finding);
+    }
+}

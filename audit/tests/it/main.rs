@@ -1,0 +1,13 @@
+//! Tests of the format from outside: golden vectors, tampered exports, both trees, the command.
+//!
+//! One binary; `support` makes logs and exports from fixed seeds, so every run sees the same bytes.
+
+mod command;
+mod exports;
+mod golden;
+mod house;
+mod leaves;
+mod notes;
+mod support;
+mod tamper;
+mod trees;

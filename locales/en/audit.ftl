@@ -1,0 +1,156 @@
+# The audit trail.
+
+audit-title = Audit trail
+audit-lead = Every act, every attempt, every look at sensitive data. Entries can be read, never changed. Reading them is recorded too.
+audit-filter = Filter the entries
+audit-entries = Entries
+audit-none-title = No entries yet
+audit-none = The first entry is written when the server starts.
+audit-no-match-title = No entry fits
+audit-no-match = Widen the dates or remove a filter.
+
+filter-actor = Who
+filter-action = Action
+filter-object = Object
+filter-outcome = Outcome
+filter-address = Address
+filter-from = From
+filter-to = To
+filter-any-action = Any action
+filter-any-outcome = Any outcome
+filter-apply = Apply filters
+error-filter-date = Enter the dates as year, month and day, for example 2026-11-21
+error-filter-order = The first date comes after the last. Swap them
+error-filter-address = Enter a whole address, or the start of one up to a dot or colon
+error-filter-unknown = One of the filters is not known here
+
+export-title = Export these entries
+export-lead = You get the entries the filter shows, times in UTC. The export is itself an entry.
+export-button = Export
+field-format = Format
+format-csv = CSV (spreadsheet, text)
+format-xlsx = XLSX (spreadsheet)
+format-json = JSON (programs)
+format-bundle = Proof bundle (whole trail, for countersign-verify)
+
+entry-title = Entry { $shown }
+entry-facts = What happened
+entry-category = Category
+entry-reason = Reason
+entry-auth = Signed in by
+entry-via = Came by
+entry-session = Session
+entry-request = Request
+entry-id = Entry identifier
+entry-download = Download the proof
+entry-personal = Personal values
+entry-personal-hint = These lie sealed beside the trail. The entry holds a commitment to each, so that they can be erased and the chain still holds. Opening them is recorded.
+entry-personal-none = This entry has none.
+personal-actor-name = Name of the person
+personal-address = Address
+personal-agent = Browser
+personal-label = Name of the object
+personal-username = Username
+personal-email = E-mail address
+personal-phone = Phone number
+personal-text = Text
+personal-file-name = File name
+personal-reason = Reason
+personal-other = Other
+
+changes-title = Changes
+changes-hidden = Changed. The values are not kept.
+changes-erased = Changed. The values were erased.
+added = Added:
+removed = Removed:
+
+proof-title = Proof
+proof-lead = With these bytes, and a checkpoint from someone you trust, you can check this entry without this server.
+proof-leaf = Leaf, as stored and hashed
+proof-leaf-hash = Leaf hash
+proof-prev-hash = Previous leaf hash
+proof-root = Root at { $shown }
+proof-copy-leaf = Copy the leaf
+proof-path = { $count ->
+    [0] Inclusion proof: this leaf is the whole tree
+    [one] Inclusion proof: one hash, from the leaf up
+   *[other] Inclusion proof: { $count } hashes, from the leaf up
+}
+proof-pending = No signed checkpoint covers this entry yet. One follows within a second or so; reload the page.
+proof-checkpoint = Signed checkpoint
+
+## Acts, by name
+
+action-account-email-change = Change own e-mail address
+action-account-password-change = Change own password
+action-account-totp-change = Change own authenticator
+action-account-zone-set = Set own time zone
+action-api-read = Read by API token
+action-audit-checkpoint = Sign a checkpoint
+action-audit-export = Export the trail
+action-audit-new-origin = Begin a new trail
+action-audit-read = Read the trail
+action-audit-entry-read = Read an entry
+action-audit-reveal = Open personal values
+action-audit-search = Search the trail
+action-audit-verify = Verify the trail
+action-backup-create = Create a backup
+action-backup-restore = Restore a backup
+action-config-read = Read the settings
+action-evidence-delete = Delete evidence
+action-evidence-download = Download evidence
+action-evidence-list = List evidence
+action-evidence-read = Read evidence
+action-evidence-seal = Seal evidence
+action-evidence-upload = Upload evidence
+action-keys-export = Export keys for recovery
+action-keys-generate = Generate keys
+action-keys-rotate = Rotate keys
+action-link-make = Make a single-use link
+action-link-use = Use a single-use link
+action-message-attempt = Attempt a message
+action-message-hold = Hold a message
+action-message-list = List messages
+action-message-read = Read a message
+action-message-result = Result of a message
+action-message-send = Send a message
+action-policy-read = Read the policies
+action-recovery-codes-make = Make recovery codes
+action-sandbox-read = Read the sandbox gateway
+action-server-start = Server start
+action-server-stop = Server stop
+action-session-end = End a session
+action-session-end-all = End all sessions
+action-session-expire = Session expired
+action-session-fresh = Confirm identity again
+action-session-login = Sign in
+action-session-logout = Sign out
+action-session-password = Check a password
+action-session-recovery = Sign in by recovery code
+action-session-revoke = Revoke a session
+action-session-revoke-all = Sign out everywhere
+action-session-totp = Check a code
+action-status-read = Read the status page
+action-subject-erased = Erase personal values
+action-throttle-refuse = Refuse for too many attempts
+action-token-create = Create an API token
+action-token-revoke = Revoke an API token
+action-token-use = Use an API token
+action-totp-enrol = Set up an authenticator
+action-totp-reset = Reset an authenticator
+action-user-create = Create an account
+action-user-delete = Delete an account
+action-user-disable = Disable an account
+action-user-enable = Enable an account
+action-user-end-sessions = End a person's sessions
+action-user-forgot = Ask for a reset link
+action-user-invite = Invite a person
+action-user-list = List people
+action-user-read = Look at a person
+action-user-reset-password = Reset a password
+action-user-reset-totp = Reset a person's authenticator
+action-user-role-grant = Grant a role
+action-user-role-revoke = Take a role
+action-user-roles-set = Set roles
+action-user-setup = Set up the first administrator
+action-user-unlock = Unlock an account

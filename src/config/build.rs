@@ -1,0 +1,229 @@
+//! Turns texts into the typed configuration, checks what settings mean together, and keeps what `config show` tells.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::keys::{self, KEYS, Kind};
+use super::load::Resolved;
+use super::secret::Secret;
+use super::show::{MASK, Setting, Source};
+use super::{Config, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, database, parse};
+
+/// The configuration, or everything that is wrong with it.
+pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<String>, serving: bool) -> Result<Config, Vec<String>> {
+    let mut reader = Reader { values, faults };
+    let data = reader.path("data").unwrap_or_default();
+    let public_url = reader.parse("public_url", parse::public_url);
+    if serving && !reader.given("public_url") {
+        reader.faults.push("`public_url` is not set; give the address people will type, as in `https://countersign.example.org`".into());
+    }
+    if !reader.given("name")
+        && let Some(url) = &public_url
+    {
+        reader.derive("name", url.host());
+    }
+    let config = Config {
+        listen: reader.parse("listen", parse::socket).unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+        name: reader.parse("name", parse::log_name),
+        public_url,
+        organisation: reader.text("organisation"),
+        trusted_proxies: reader.parse("trusted_proxies", |text| list(text, parse::cidr)).unwrap_or_default(),
+        policies: reader.path("policies"),
+        default_region: reader.parse("default_region", parse::region),
+        time_zone: reader.parse("time_zone", parse::time_zone).unwrap_or(TimeZone::UTC),
+        database: databases(&mut reader, &data),
+        smtp: smtp(&mut reader),
+        log: log(&mut reader, &data),
+        limits: limits(&mut reader),
+        webhook: webhook(&mut reader),
+        sandbox: Sandbox {
+            enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
+            delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
+            failure_percent: reader.number("sandbox.failure_percent"),
+        },
+        settings: reader.settings(),
+        data,
+    };
+    if reader.faults.is_empty() { Ok(config) } else { Err(reader.faults) }
+}
+
+/// The texts, and the faults found while they are read.
+struct Reader {
+    values: BTreeMap<&'static str, Resolved>,
+    faults: Vec<String>,
+}
+
+impl Reader {
+    /// Whether the setting has a text, or would have one if what was set could be used.
+    fn given(&self, key: &str) -> bool {
+        self.values.get(key).is_some_and(|value| value.broken || value.text.is_some())
+    }
+
+    /// Whether somebody set it.
+    fn set(&self, key: &str) -> bool {
+        self.given(key) && self.values.get(key).is_some_and(|value| value.source != Source::Default)
+    }
+
+    fn secret(&self, key: &str) -> Option<Secret> {
+        self.values.get(key)?.text.clone()
+    }
+
+    fn text(&self, key: &str) -> Option<String> {
+        self.secret(key).map(|text| text.expose().to_owned())
+    }
+
+    fn path(&self, key: &str) -> Option<PathBuf> {
+        self.text(key).map(PathBuf::from)
+    }
+
+    /// Gives a setting that nobody set the value that follows from others.
+    fn derive(&mut self, key: &str, text: &str) {
+        if let Some(value) = self.values.get_mut(key)
+            && value.text.is_none()
+        {
+            value.text = Some(Secret::new(text));
+        }
+    }
+
+    fn parse<T>(&mut self, key: &str, parser: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+        let value = self.values.get(key)?;
+        let text = value.text.as_ref()?;
+        let what = match parser(text.expose()) {
+            Ok(parsed) => return Some(parsed),
+            Err(what) => what,
+        };
+        let open = keys::find(key).is_some_and(|key| !key.kind.is_secret());
+        let said = if open { format!(" is `{}`", text.expose()) } else { " cannot be used".to_owned() };
+        self.faults.push(format!("`{key}` ({}){said}; {what}", value.source));
+        None
+    }
+
+    /// A whole number within the bounds of the table; the least that fits after a fault, which ends the load anyway.
+    fn number<T: TryFrom<u64> + Default>(&mut self, key: &'static str) -> T {
+        let Some(Kind::Integer(least, most)) = keys::find(key).map(|key| key.kind) else { return T::default() };
+        let number = self.parse(key, |text| match text.parse::<u64>() {
+            Ok(number) if (least..=most).contains(&number) => T::try_from(number).map_err(|_| "give a smaller number".into()),
+            _ => Err(format!("give a whole number from {least} to {most}")),
+        });
+        number.unwrap_or_default()
+    }
+
+    fn choice<T: Copy>(&mut self, key: &'static str, meanings: &[(&str, T)]) -> Option<T> {
+        self.parse(key, |text| {
+            let found = meanings.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+            let words: Vec<&str> = meanings.iter().map(|(word, _)| *word).collect();
+            found.ok_or_else(|| format!("give one of: {}", words.join(", ")))
+        })
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let shown = |value: &Resolved| match &value.text {
+            Some(_) if value.hidden => MASK.to_owned(),
+            Some(text) => text.expose().to_owned(),
+            None => String::new(),
+        };
+        KEYS.iter()
+            .filter_map(|key| {
+                let value = self.values.get(key.name)?;
+                Some(Setting { key: key.name, value: shown(value), source: value.source.clone(), meaning: key.meaning })
+            })
+            .collect()
+    }
+}
+
+fn list<T>(text: &str, item: impl Fn(&str) -> Result<T, String>) -> Result<Vec<T>, String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(item).collect()
+}
+
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| "give `true` or `false`".to_owned())
+}
+
+fn databases(reader: &mut Reader, data: &Path) -> Database {
+    let mut one = |key, file| {
+        let default = DatabaseUrl::sqlite(&data.join(file));
+        reader.derive(key, default.expose());
+        if reader.set(key) { reader.parse(key, database::parse).unwrap_or(default) } else { default }
+    };
+    let url = one("database.url", "countersign.db");
+    let keys_url = one("database.keys_url", "keys.db");
+    if url == keys_url {
+        reader.faults.push("`database.url` and `database.keys_url` are the same; keep the data keys in a database of their own".to_owned());
+    }
+    Database { url, keys_url, connections: reader.number("database.connections") }
+}
+
+fn smtp(reader: &mut Reader) -> Option<Smtp> {
+    let tls = reader.choice("smtp.tls", &[("starttls", SmtpTls::StartTls), ("tls", SmtpTls::Tls), ("none", SmtpTls::None)]);
+    let tls = tls.unwrap_or(SmtpTls::StartTls);
+    let named = reader.given("smtp.host");
+    if !named {
+        for key in ["smtp.port", "smtp.tls", "smtp.username", "smtp.password", "smtp.from"] {
+            if reader.set(key) {
+                reader.faults.push(format!("`{key}` is set but `smtp.host` is not; set both or neither"));
+            }
+        }
+        return None;
+    }
+    let host = reader.parse("smtp.host", parse::host);
+    reader.derive(
+        "smtp.port",
+        match tls {
+            SmtpTls::StartTls => "587",
+            SmtpTls::Tls => "465",
+            SmtpTls::None => "25",
+        },
+    );
+    if tls == SmtpTls::None && host.as_deref().is_some_and(|host| !parse::is_loopback(host)) {
+        reader.faults.push("`smtp.tls` is `none` but `smtp.host` is another machine; use `starttls` or `tls`".to_owned());
+    }
+    if !reader.given("smtp.from") {
+        reader.faults.push("`smtp.host` is set but `smtp.from` is not; give the sender of the mails".to_owned());
+    }
+    match (reader.given("smtp.username"), reader.given("smtp.password")) {
+        (true, false) => reader.faults.push("`smtp.username` is set but `smtp.password` is not; name the password's file in `smtp.password_file`".to_owned()),
+        (false, true) => reader.faults.push("`smtp.password` is given but `smtp.username` is not; set both or neither".to_owned()),
+        (true, true) | (false, false) => {}
+    }
+    let login = reader.text("smtp.username").zip(reader.secret("smtp.password"));
+    let port = reader.number("smtp.port");
+    let from = reader.parse("smtp.from", parse::mailbox).unwrap_or_default();
+    Some(Smtp { host: host.unwrap_or_default(), port, tls, login, from })
+}
+
+fn log(reader: &mut Reader, data: &Path) -> Log {
+    reader.derive("log.dir", &data.join("log").to_string_lossy());
+    let level = reader.parse("log.level", |text| {
+        let known = matches!(text, "error" | "warn" | "info" | "debug" | "trace");
+        let parsed = text.parse().ok().filter(|_| known);
+        parsed.ok_or_else(|| "give one of: error, warn, info, debug, trace".to_owned())
+    });
+    let format = reader.choice("log.format", &[("auto", LogFormat::Auto), ("json", LogFormat::Json), ("text", LogFormat::Text)]);
+    Log { dir: reader.path("log.dir").unwrap_or_default(), level: level.unwrap_or(tracing::Level::INFO), format: format.unwrap_or(LogFormat::Auto) }
+}
+
+fn limits(reader: &mut Reader) -> Limits {
+    Limits {
+        connections_max: reader.number("limits.connections_max"),
+        header_timeout: Duration::from_secs(reader.number("limits.header_timeout_secs")),
+        request_timeout: Duration::from_secs(reader.number("limits.request_timeout_secs")),
+        body_bytes_max: reader.number("limits.body_bytes_max"),
+        drain: Duration::from_secs(reader.number("limits.drain_secs")),
+        argon2_parallel: reader.number("limits.argon2_parallel"),
+    }
+}
+
+fn webhook(reader: &mut Reader) -> Option<Webhook> {
+    if !reader.given("webhook.url") {
+        if reader.given("webhook.secret") {
+            reader.faults.push("`webhook.secret` is given but `webhook.url` is not; set both or neither".to_owned());
+        }
+        return None;
+    }
+    let url = reader.parse("webhook.url", parse::webhook_url)?;
+    Some(Webhook { url, secret: reader.secret("webhook.secret") })
+}

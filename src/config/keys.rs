@@ -1,0 +1,192 @@
+//! The one table of every setting: its key, what kind of value it takes, what holds when nobody sets it, and what it means.
+//! Loading, `config show`, the example file and the "did you mean" all read this table and nothing else.
+
+/// What every variable of ours begins with.
+pub const PREFIX: &str = "COUNTERSIGN_";
+/// The variable that names the configuration file; the only one that is not a setting.
+pub const CONFIG_VARIABLE: &str = "COUNTERSIGN_CONFIG";
+
+/// What a setting's value looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A line of text.
+    Text,
+    /// A path of the file system.
+    Path,
+    /// A whole number between two bounds, both allowed.
+    Integer(u64, u64),
+    /// `true` or `false`.
+    Bool,
+    /// Several texts: a TOML list, or separated by commas.
+    List,
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A secret. Only a file, a credential or the key folder may give it.
+    Secret,
+    /// Text that may be written down as long as it holds no password, and is a secret when it comes from a file.
+    MaybeSecret,
+}
+
+impl Kind {
+    /// Whether a file, a credential or the key folder may give the value.
+    #[must_use]
+    pub const fn is_secret(self) -> bool {
+        matches!(self, Self::Secret | Self::MaybeSecret)
+    }
+}
+
+/// What holds when nobody sets a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fallback {
+    /// This value.
+    Value(&'static str),
+    /// A value that follows from other settings: how it does, in words, and an example.
+    Derived(&'static str, &'static str),
+    /// Nothing; the text is an example.
+    Unset(&'static str),
+}
+
+/// One setting.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// The dotted name.
+    pub name: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// What holds when nobody sets it.
+    pub fallback: Fallback,
+    /// What it means, in one sentence.
+    pub meaning: &'static str,
+}
+
+impl Key {
+    /// The environment's name of the key: `COUNTERSIGN_SECTION_KEY`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.replace('.', "_").to_uppercase())
+    }
+
+    /// The name of the variable that names a secret's file.
+    #[must_use]
+    pub fn file_variable(&self) -> String {
+        format!("{}_FILE", self.variable())
+    }
+
+    /// The key that names a secret's file.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        format!("{}_file", self.name)
+    }
+
+    /// What a secret is called among the credentials and in the key folder.
+    #[must_use]
+    pub fn credential(&self) -> String {
+        self.name.replace(['.', '_'], "-")
+    }
+}
+
+/// Finds a setting by its dotted name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+const fn key(name: &'static str, kind: Kind, fallback: Fallback, meaning: &'static str) -> Key {
+    Key { name, kind, fallback, meaning }
+}
+
+use Fallback::{Derived, Unset, Value};
+use Kind::{Bool, Choice, Integer, List, MaybeSecret, Path, Secret, Text};
+
+/// Every setting, top-level keys first, then section by section.
+pub static KEYS: &[Key] = &[
+    key("listen", Text, Value("127.0.0.1:8080"), "The address and port the server listens on."),
+    key("public_url", Text, Unset("https://countersign.example.org"), "The address people type, without a slash at the end; `serve` needs it."),
+    key("data", Path, Value("/var/lib/countersign"), "The folder that holds everything the server keeps."),
+    key("name", Text, Derived("the host of `public_url`", "countersign.example.org"), "The name of the audit log, fixed at the first start."),
+    key("organisation", Text, Unset("Example Clinic"), "The name of the organisation, as pages and reports show it."),
+    key("trusted_proxies", List, Value(""), "The networks of the reverse proxies whose forwarded addresses are believed."),
+    key("policies", Path, Unset("/etc/countersign/policies"), "A folder of policy files that replace the built-in ones."),
+    key("default_region", Text, Unset("US"), "The two-letter country whose rules apply to phone numbers written without a country code."),
+    key("time_zone", Text, Value("UTC"), "The time zone of people who have not chosen one."),
+    key(
+        "database.url",
+        MaybeSecret,
+        Derived("`countersign.db` in the data folder", "postgres://countersign@db.example.org/countersign"),
+        "The database: `sqlite:PATH`, or a `postgres://` address.",
+    ),
+    key(
+        "database.keys_url",
+        MaybeSecret,
+        Derived("`keys.db` in the data folder", "postgres://countersign@keys.example.org/keys"),
+        "The second database, which holds the data keys and has its own backups.",
+    ),
+    key("database.connections", Integer(1, 64), Value("8"), "The most connections held to each database."),
+    key("smtp.host", Text, Unset("mail.example.org"), "The mail server; without it no mail is sent."),
+    key("smtp.port", Integer(1, 65535), Derived("587 for starttls, 465 for tls, 25 for none", "587"), "The port of the mail server."),
+    key(
+        "smtp.tls",
+        Choice(&["starttls", "tls", "none"]),
+        Value("starttls"),
+        "How the connection to the mail server is encrypted; `none` only for a mail server on this machine.",
+    ),
+    key("smtp.username", Text, Unset("countersign"), "The user name at the mail server."),
+    key("smtp.password", Secret, Unset("/etc/countersign/smtp-password"), "The password at the mail server."),
+    key("smtp.from", Text, Unset("Countersign <countersign@example.org>"), "The sender of every mail."),
+    key("log.dir", Path, Derived("`log` in the data folder", "/var/log/countersign"), "The folder of the log files."),
+    key(
+        "log.level",
+        Choice(&["error", "warn", "info", "debug", "trace"]),
+        Value("info"),
+        "How much the server logs about itself; its libraries log warnings at most.",
+    ),
+    key("log.format", Choice(&["auto", "json", "text"]), Value("auto"), "How lines on standard error look; `auto` is text on a terminal and JSON elsewhere."),
+    key("limits.connections_max", Integer(1, 65536), Value("1024"), "The most connections open at once; further ones wait."),
+    key(
+        "limits.header_timeout_secs",
+        Integer(1, 300),
+        Value("10"),
+        "How long a client may take to send a request's header, and how long an idle connection is kept.",
+    ),
+    key("limits.request_timeout_secs", Integer(1, 3600), Value("30"), "How long a request may take to be answered."),
+    key(
+        "limits.body_bytes_max",
+        Integer(1024, 16_777_216),
+        Value("262144"),
+        "The largest request body, except for uploads, whose limit is in the upload policy.",
+    ),
+    key("limits.drain_secs", Integer(0, 600), Value("20"), "How long requests in flight may take to finish at shutdown."),
+    key("limits.argon2_parallel", Integer(1, 16), Value("1"), "How many passwords are hashed at once."),
+    key("webhook.url", Text, Unset("https://hooks.example.org/countersign"), "Where notifications are posted to."),
+    key("webhook.secret", Secret, Unset("/etc/countersign/webhook-secret"), "The key that signs posted notifications."),
+    key("sandbox.enabled", Bool, Value("false"), "Whether the built-in gateway that only pretends to send may be used."),
+    key("sandbox.delay_ms", Integer(0, 60_000), Value("400"), "How long the pretended gateway takes for a message."),
+    key("sandbox.failure_percent", Integer(0, 100), Value("10"), "How many of a hundred messages it fails."),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_settings_share_a_name_or_a_variable() {
+        let mut seen = std::collections::BTreeSet::from([CONFIG_VARIABLE.to_owned()]);
+        for key in KEYS {
+            assert!(seen.insert(key.variable()), "{}", key.name);
+            assert!(seen.insert(key.file_variable()), "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn every_meaning_is_one_sentence() {
+        for key in KEYS {
+            assert!(key.meaning.ends_with('.') && !key.meaning.contains(". "), "{}: {}", key.name, key.meaning);
+        }
+    }
+
+    #[test]
+    fn top_level_settings_come_before_the_sections() {
+        let first = KEYS.iter().position(|key| key.name.contains('.')).unwrap_or(KEYS.len());
+        assert!(KEYS[first..].iter().all(|key| key.name.contains('.')));
+    }
+}

@@ -1,0 +1,90 @@
+//! The other door to a write: work that deserves no entry of its own. The list is closed, its tables are unguarded, and a
+//! test counts the call sites.
+
+use super::DbError;
+use crate::store::{Query, Work};
+
+/// What a write without an entry may be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Chore {
+    /// When a session was last seen.
+    SessionSeen,
+    /// When a token was last used.
+    TokenSeen,
+    /// Failed tries and their delays.
+    Throttle,
+    /// Claiming, finishing and sweeping jobs.
+    Job,
+    /// Queueing and finishing notices.
+    Notice,
+    /// Keeping a signed checkpoint.
+    Checkpoint,
+    /// Settings fixed at first start.
+    Fixed,
+    /// Keeping the answer to a repeated request.
+    Idempotency,
+    /// What the sandbox gateway delivered.
+    Sandbox,
+    /// The log's head at first start, before anything can be recorded in it.
+    Origin,
+}
+
+impl Chore {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::SessionSeen,
+        Self::TokenSeen,
+        Self::Throttle,
+        Self::Job,
+        Self::Notice,
+        Self::Checkpoint,
+        Self::Fixed,
+        Self::Idempotency,
+        Self::Sandbox,
+        Self::Origin,
+    ];
+
+    /// The tables this chore may write.
+    #[must_use]
+    pub const fn tables(self) -> &'static [&'static str] {
+        match self {
+            Self::SessionSeen => &["session_seen"],
+            Self::TokenSeen => &["token_seen"],
+            Self::Throttle => &["throttle", "known_device"],
+            Self::Job => &["job"],
+            Self::Notice => &["notice"],
+            Self::Checkpoint => &["audit_checkpoint"],
+            Self::Fixed => &["fixed"],
+            Self::Idempotency => &["idempotency"],
+            Self::Sandbox => &["sandbox_delivery"],
+            Self::Origin => &["audit_head"],
+        }
+    }
+}
+
+/// A chore's transaction. Dropping it undoes it.
+#[derive(Debug)]
+pub struct ChoreTx {
+    chore: Chore,
+    work: Work,
+}
+
+impl ChoreTx {
+    pub(super) fn new(chore: Chore, work: Work) -> Self {
+        Self { chore, work }
+    }
+
+    /// A statement; a write must name one of the chore's tables.
+    pub fn query(&mut self, sql: &'static str) -> Query<'_> {
+        debug_assert!(sql.trim_start().starts_with("select") || self.chore.tables().iter().any(|t| sql.contains(t)), "{:?} may not run: {sql}", self.chore);
+        self.work.query(sql)
+    }
+
+    /// Makes the chore durable.
+    ///
+    /// # Errors
+    /// When nothing was committed.
+    pub async fn commit(self) -> Result<(), DbError> {
+        Ok(self.work.commit(None).await?)
+    }
+}

@@ -1,0 +1,207 @@
+//! Opening the trail: first start makes the log, every start compares head, leaves, tiles, the last checkpoint in the
+//! database, the one outside it, and the signer's memory. What is merely behind is caught up; what disagrees is a fault.
+
+use countersign_audit::verify::Walker;
+use countersign_audit::verify::checkpoint::Checkpoint;
+use countersign_audit::verify::vkey::Vkey;
+use countersign_audit::write::leaf::{leaf, leaf_hash};
+use countersign_audit::write::tree::Frontier;
+use futures_util::TryStreamExt as _;
+
+use super::checkpoint::Keeper;
+use super::{Chore, Db};
+use crate::core::fault::{Context as _, Fault};
+
+const LOGS: &str = "select log, origin from audit_head order by log desc limit 1";
+const NEW_HEAD: &str = "insert into audit_head (log, origin, size, last_leaf, frontier, at, fence) values ($1, $2, 0, $3, $4, $5, 0)";
+const LAST: &str = "select cast(coalesce(max(seq), -1) as bigint) from audit_chain where log = $1";
+const SINCE: &str =
+    "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
+/// Every statement of this file, for the test that prepares them all.
+pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE];
+
+/// Entries re-hashed at every start; `check` and `audit verify` re-hash all.
+const EDGE_ENTRIES: i64 = 256;
+
+/// What disagrees, for `check`, the banner and the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disagreement {
+    /// Which part: `head`, `leaves`, `tiles`, `checkpoint`, `checkpoint file`, `signer`.
+    pub part: &'static str,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl std::fmt::Display for Disagreement {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the {} disagrees: {}", self.part, self.what)
+    }
+}
+
+crate::row! {
+    /// One link with the event it holds.
+    #[derive(Clone, Debug)]
+    pub struct LinkRow {
+        /// Place in the log, from 0.
+        pub seq: i64,
+        /// Hash of the leaf before.
+        pub prev: Vec<u8>,
+        /// Hash of this leaf.
+        pub leaf_hash: Vec<u8>,
+        /// The event's canonical body.
+        pub body: Vec<u8>,
+    }
+}
+
+impl LinkRow {
+    /// The leaf's bytes: what the log commits to.
+    ///
+    /// # Errors
+    /// When the stored parts cannot form a leaf.
+    pub fn leaf(&self) -> Result<Vec<u8>, Fault> {
+        let prev = self.prev.as_slice().try_into().map_err(|_| Fault::new("a previous hash is cut"))?;
+        leaf(&self.body, u64::try_from(self.seq).context("place in the log")?, &prev).context("form a leaf")
+    }
+}
+
+/// Makes the log at first start, or takes up the newest one.
+///
+/// # Errors
+/// When the database fails.
+pub async fn open(db: &Db, name: &str) -> Result<(), Fault> {
+    let found: Option<(i64, String)> = db.query(LOGS).optional().await.context("read the logs")?;
+    let (log, origin) = match found {
+        Some(found) => found,
+        None => {
+            let origin = format!("{name}/audit/1");
+            new_head(db, 1, &origin).await?;
+            (1, origin)
+        }
+    };
+    db.set_log(log, origin);
+    Ok(())
+}
+
+/// Writes an empty head: the start of an origin.
+pub(crate) async fn new_head(db: &Db, log: i64, origin: &str) -> Result<(), Fault> {
+    let mut chore = db.chore(Chore::Origin).await.context("begin")?;
+    let now = db.clock().now();
+    chore.query(NEW_HEAD).bind(log).bind(origin).bind(vec![0_u8; 32]).bind(Frontier::new().to_bytes()).bind(now).execute().await.context("start the log")?;
+    chore.commit().await.context("start the log")
+}
+
+/// Compares the parts of the trail with each other. Empty means they agree.
+///
+/// # Errors
+/// When something could not be read, which is not an agreement.
+pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Fault> {
+    let (log, origin) = db.log();
+    let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
+    let mut out = compare_leaves(db, log, head.size, &head.last_leaf).await?;
+    let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
+    let size = u64::try_from(head.size).context("log size")?;
+    match db.root(log, size).await {
+        Ok(root) if root == frontier.root() && frontier.size() == size => {}
+        Ok(_) => out.push(Disagreement { part: "tiles", what: format!("their root over {size} entries is not the head's") }),
+        Err(fault) => out.push(Disagreement { part: "tiles", what: fault.chain() }),
+    }
+    let kept = db.latest_checkpoint(log).await?;
+    let file = keeper.file()?;
+    if let Some(row) = &kept {
+        out.extend(compare_note(db, keeper, "checkpoint", row.note.as_bytes(), size).await);
+    }
+    if let Some(note) = &file {
+        // A file of the origin before this one is merely behind.
+        let other_origin = !note.starts_with(format!("{origin}\n").as_bytes());
+        let found = if other_origin && size == 0 { Vec::new() } else { compare_note(db, keeper, "checkpoint file", note, size).await };
+        out.extend(found);
+    }
+    match keeper.signer().last(&origin).await {
+        Ok(Some((signed, root))) => {
+            if signed > size {
+                out.push(Disagreement { part: "signer", what: format!("it signed {signed} entries, the database holds {size}") });
+            } else if signed > 0 && db.root(log, signed).await.is_ok_and(|r| r != root) {
+                out.push(Disagreement { part: "signer", what: format!("it signed another root over {signed} entries") });
+            }
+        }
+        Ok(None) => {}
+        Err(fault) => out.push(Disagreement { part: "signer", what: fault.chain() }),
+    }
+    if out.is_empty()
+        && let Some(row) = kept
+        && file.as_deref() != Some(row.note.as_bytes())
+    {
+        keeper.keep_file(&row.note)?;
+    }
+    Ok(out)
+}
+
+async fn compare_leaves(db: &Db, log: i64, size: i64, last_leaf: &[u8]) -> Result<Vec<Disagreement>, Fault> {
+    let mut out = Vec::new();
+    let last: i64 = db.query(LAST).bind(log).scalar().await.context("read the last place")?;
+    if last + 1 != size {
+        out.push(Disagreement { part: "head", what: format!("it counts {size} entries, the chain holds {}", last + 1) });
+        return Ok(out);
+    }
+    let mut rows = db.query(SINCE).bind(log).bind((size - EDGE_ENTRIES).max(0)).stream::<LinkRow>().context("read the edge")?;
+    let mut before: Option<Vec<u8>> = None;
+    while let Some(row) = rows.try_next().await.context("read the edge")? {
+        let hash = leaf_hash(&row.leaf()?).to_vec();
+        if hash != row.leaf_hash {
+            out.push(Disagreement { part: "leaves", what: format!("entry {} is not what was hashed", row.seq) });
+        }
+        if before.as_ref().is_some_and(|b| *b != row.prev) {
+            out.push(Disagreement { part: "leaves", what: format!("entry {} does not follow the one before", row.seq) });
+        }
+        before = Some(row.leaf_hash);
+    }
+    if before.is_some_and(|b| b != last_leaf) {
+        out.push(Disagreement { part: "head", what: "its last leaf is not the chain's".into() });
+    }
+    Ok(out)
+}
+
+async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8], size: u64) -> Vec<Disagreement> {
+    let (log, origin) = db.log();
+    let wrong = |what: String| vec![Disagreement { part, what }];
+    let vkey = match Vkey::parse(&keeper.signer().vkey(&origin)) {
+        Ok(vkey) => vkey,
+        Err(e) => return wrong(e.to_string()),
+    };
+    let checkpoint = match Checkpoint::open(note, &vkey) {
+        Ok((checkpoint, _)) => checkpoint,
+        Err(e) => return wrong(e.to_string()),
+    };
+    if checkpoint.origin != origin {
+        return wrong(format!("it is of `{}`, the log is `{origin}`", checkpoint.origin));
+    }
+    if checkpoint.size > size {
+        return wrong(format!("it covers {} entries, the database holds {size}: entries are gone", checkpoint.size));
+    }
+    match db.root(log, checkpoint.size).await {
+        Ok(root) if root == checkpoint.root => Vec::new(),
+        Ok(_) => wrong(format!("the first {} entries are not those that were signed", checkpoint.size)),
+        Err(fault) => wrong(fault.chain()),
+    }
+}
+
+/// Re-hashes the whole log. Gives the number of entries and the first that is wrong.
+///
+/// # Errors
+/// When the database fails on the way.
+pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
+    let (log, origin) = db.log();
+    let mut walker = Walker::new(&origin);
+    let mut rows = db.query(SINCE).bind(log).bind(0_i64).stream::<LinkRow>().context("read the log")?;
+    while let Some(row) = rows.try_next().await.context("read the log")? {
+        if let Err(finding) = walker.push(&row.leaf()?) {
+            return Ok((walker.size(), Some(finding.line())));
+        }
+    }
+    drop(rows);
+    let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
+    let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
+    let root = frontier.root();
+    let walk = walker.finish((frontier.size() >= 1).then_some(&root));
+    Ok((walk.size, walk.findings.first().map(countersign_audit::verify::Finding::line)))
+}

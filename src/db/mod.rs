@@ -1,0 +1,316 @@
+//! The unit of work: `Permit` -> `begin` -> statements -> `commit(permit, detail)`, which writes the audit event in the same
+//! transaction and returns once it is durable. `chore` is the only other door to a write, closed and counted.
+//! Must stay true: no committed change without a permit and its event; nothing but the sequencer writes the chain.
+
+pub mod checkpoint;
+mod chore;
+mod detail;
+mod event;
+pub mod faultlog;
+pub mod integrity;
+mod sequence;
+pub mod signer;
+pub mod tiles;
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::{Notify, watch};
+
+pub use chore::{Chore, ChoreTx};
+pub use detail::{Detail, Outcome};
+pub use event::SQL as EVENT_SQL;
+pub use sequence::{SQL as SEQUENCE_SQL, Sequencer, run_postgres};
+
+use crate::core::clock::Clock;
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::EventId;
+use crate::core::rng::Rng;
+use crate::policy::{Act, Denied, Permit};
+use crate::store::{Query, Store, StoreError, Work};
+use crate::vault::{DataKey, OpenError, Vault};
+use faultlog::FaultLog;
+
+/// Acts that still work while the trail is in doubt: signing in, reading, exporting.
+const FAULT_ACTS: [&str; 8] =
+    ["session.login", "session.totp", "session.confirm", "session.logout", "session.revoke", "trail.read", "trail.export", "evidence.download"];
+
+/// Why a unit of work was not made durable.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// The trail is in doubt: only signing in, reading and exporting work.
+    #[error("the audit trail is in doubt; only reading works until the operator resolves it")]
+    IntegrityFault,
+    /// The database refused or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Something inside failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The person or number this concerns was erased.
+    #[error("the subject was erased")]
+    Erased,
+}
+
+impl From<OpenError> for DbError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Erased => Self::Erased,
+            OpenError::Altered => Self::Fault(Fault::with("a data key does not fit its place", error)),
+            OpenError::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
+impl DbError {
+    /// A unique key was taken.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        matches!(self, Self::Store(StoreError::Unique(_)))
+    }
+}
+
+/// What this process is, as every entry says.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// The program's version.
+    pub version: String,
+    /// The build: the source revision, or `dev`.
+    pub build: String,
+    /// The node's name.
+    pub node: String,
+    /// Random, new at every start.
+    pub boot: String,
+}
+
+#[derive(Debug)]
+struct Inner {
+    store: Store,
+    vault: Vault,
+    clock: Clock,
+    rng: Rng,
+    process: Process,
+    /// The log in force: its number and its origin.
+    log: RwLock<(i64, String)>,
+    fault: AtomicBool,
+    fault_log: FaultLog,
+    /// The durable size of the log, told to whoever waits for it.
+    size: watch::Sender<u64>,
+    /// Wakes the PostgreSQL sequencer.
+    wake: Notify,
+}
+
+/// The database with its trail. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db(Arc<Inner>);
+
+/// A unit of work for one act. Dropping it undoes it.
+#[derive(Debug)]
+pub struct Tx<A: Act> {
+    work: Work,
+    id: EventId,
+    actor_key: (String, Arc<DataKey>),
+    subject_key: Option<(String, Arc<DataKey>)>,
+    db: Db,
+    act: PhantomData<fn(&A)>,
+}
+
+impl Db {
+    /// Wraps an opened store. The log's number and origin are set by [`integrity::open`].
+    #[must_use]
+    pub fn new(store: Store, vault: Vault, clock: Clock, rng: Rng, process: Process, fault_log: FaultLog) -> Self {
+        Self(Arc::new(Inner {
+            store,
+            vault,
+            clock,
+            rng,
+            process,
+            log: RwLock::new((1, String::new())),
+            fault: AtomicBool::new(false),
+            fault_log,
+            size: watch::Sender::new(0),
+            wake: Notify::new(),
+        }))
+    }
+
+    /// A read; it cannot write.
+    pub fn query(&self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
+        self.0.store.query(sql)
+    }
+
+    /// Begins the work a permit allows, minting the event's id. The keys that will seal its personal values are made durable first.
+    ///
+    /// # Errors
+    /// When the trail is in doubt, the database is busy, or the subject was erased.
+    pub async fn begin<A: Act>(&self, permit: &Permit<A>) -> Result<Tx<A>, DbError> {
+        self.refuse_in_fault(A::NAME)?;
+        let actor = event::actor_subject(permit.actor(), self.0.clock.now());
+        let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
+        let subject_key = match &permit.on().subject {
+            Some(subject) if *subject != actor => Some((subject.clone(), self.0.vault.key_for(subject).await?)),
+            _ => None,
+        };
+        let work = self.0.store.begin().await?;
+        Ok(Tx { work, id: EventId::new(&self.0.clock, &self.0.rng), actor_key, subject_key, db: self.clone(), act: PhantomData })
+    }
+
+    /// Records an act that changes nothing but the trail: a view, an export, a failed try.
+    ///
+    /// # Errors
+    /// When the entry could not be made durable: then the act must not happen either.
+    pub async fn record<A: Act>(&self, permit: Permit<A>, detail: Detail) -> Result<EventId, DbError> {
+        let tx = self.begin(&permit).await?;
+        tx.commit(permit, detail).await
+    }
+
+    /// Records a refusal by the policy. Refusals are entries too.
+    ///
+    /// # Errors
+    /// When the entry could not be made durable.
+    pub async fn record_denial(&self, denied: &Denied) -> Result<(), DbError> {
+        if self.in_fault() {
+            return Ok(());
+        }
+        let actor = event::actor_subject(&denied.actor, self.0.clock.now());
+        let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
+        let id = EventId::new(&self.0.clock, &self.0.rng);
+        let mut work = self.0.store.begin().await?;
+        let detail = Detail::of(Outcome::Denied).because(denied.need.code());
+        let about = event::About { actor: &denied.actor, action: denied.action, category: &denied.category, on: &denied.on };
+        let pending = event::insert(self, &mut work, &id, &about, &detail, &event::Keys { actor: &actor_key, subject: None }).await?;
+        work.commit(Some(pending)).await?;
+        self.0.wake.notify_one();
+        Ok(())
+    }
+
+    /// A write that deserves no entry, from the closed list.
+    ///
+    /// # Errors
+    /// When the database is busy.
+    pub async fn chore(&self, chore: Chore) -> Result<ChoreTx, DbError> {
+        Ok(ChoreTx::new(chore, self.0.store.begin().await?))
+    }
+
+    fn refuse_in_fault(&self, action: &str) -> Result<(), DbError> {
+        if self.in_fault() && !FAULT_ACTS.contains(&action) { Err(DbError::IntegrityFault) } else { Ok(()) }
+    }
+
+    /// Is the trail in doubt?
+    #[must_use]
+    pub fn in_fault(&self) -> bool {
+        self.0.fault.load(Ordering::SeqCst)
+    }
+
+    /// Latches the doubt: nothing but the operator clears it.
+    pub fn latch_fault(&self) {
+        self.0.fault.store(true, Ordering::SeqCst);
+    }
+
+    /// The number and origin of the log in force.
+    #[must_use]
+    pub fn log(&self) -> (i64, String) {
+        self.0.log.read().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set_log(&self, number: i64, origin: String) {
+        *self.0.log.write().unwrap_or_else(std::sync::PoisonError::into_inner) = (number, origin);
+    }
+
+    /// The durable size of the log, and a way to wait for it to grow.
+    #[must_use]
+    pub fn size(&self) -> watch::Receiver<u64> {
+        self.0.size.subscribe()
+    }
+
+    /// The vault.
+    #[must_use]
+    pub fn vault(&self) -> &Vault {
+        &self.0.vault
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// The randomness.
+    #[must_use]
+    pub fn rng(&self) -> &Rng {
+        &self.0.rng
+    }
+
+    /// The store below, for migration, backup and checks.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// What this process is.
+    #[must_use]
+    pub fn process(&self) -> &Process {
+        &self.0.process
+    }
+
+    /// Waits until every committed event is in the chain (on SQLite it always is).
+    ///
+    /// # Errors
+    /// When the database fails, or after ten seconds.
+    pub async fn settle(&self) -> Result<(), Fault> {
+        const LEFT: &str = "select count(*) from (select event_id from audit_pending limit 1) p";
+        for _ in 0..1000 {
+            let left: i64 = self.query(LEFT).scalar().await.context("count unsequenced events")?;
+            if left == 0 {
+                return Ok(());
+            }
+            self.0.wake.notify_one();
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        Err(Fault::new("events were not sequenced within ten seconds"))
+    }
+}
+
+impl<A: Act> Tx<A> {
+    /// A statement on a table without guard, or a read.
+    pub fn query(&mut self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
+        self.work.query(sql)
+    }
+
+    /// A statement that changes a guarded table. `$1` is this act's event id, bound here so that it cannot be wrong;
+    /// the caller's binds begin with `$2`.
+    pub fn write(&mut self, sql: &'static str) -> Query<'_> {
+        debug_assert!(sql.contains("last_audit_id"), "a guarded write names last_audit_id: {sql}");
+        let id = self.id.clone();
+        self.work.query(sql).bind(id)
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> crate::core::clock::Micros {
+        self.db.clock().now()
+    }
+
+    /// The id of the event this work will leave.
+    #[must_use]
+    pub fn id(&self) -> &EventId {
+        &self.id
+    }
+
+    /// Spends the permit: writes the audit event, commits, and returns once durable.
+    ///
+    /// # Errors
+    /// When nothing was committed.
+    pub async fn commit(mut self, permit: Permit<A>, detail: Detail) -> Result<EventId, DbError> {
+        let about = event::About { actor: permit.actor(), action: A::NAME, category: permit.category(), on: permit.on() };
+        let keys = event::Keys { actor: &self.actor_key, subject: self.subject_key.as_ref() };
+        let pending = event::insert(&self.db, &mut self.work, &self.id, &about, &detail, &keys).await?;
+        let in_fault = self.db.in_fault();
+        if in_fault {
+            self.db.0.fault_log.append(&pending.body)?;
+        }
+        self.work.commit((!in_fault).then_some(pending)).await?;
+        self.db.0.wake.notify_one();
+        Ok(self.id)
+    }
+}

@@ -1,0 +1,254 @@
+//! The sequencer: the only writer of `audit_chain`, `audit_tile` and `audit_head`. On SQLite it runs inside each batch's
+//! COMMIT; on PostgreSQL it is one fenced task, at most 200 ms behind.
+//! Must stay true: the head moves only from the size and fence it was read with, so two sequencers cannot both move it.
+
+use countersign_audit::write::Hash;
+use countersign_audit::write::leaf::{leaf, leaf_hash};
+use countersign_audit::write::tree::Frontier;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use sqlx::Connection as _;
+use std::time::Duration;
+
+use super::Db;
+use super::tiles::hashes;
+use crate::core::clock::Micros;
+use crate::core::fault::{Context as _, Fault};
+use crate::store::{Conn, Pending, Sequence, Store, StoreError};
+
+const HEAD: &str = "select log, origin, size, last_leaf, frontier, fence from audit_head where log = $1";
+const EDGE: &str = "select leaf_hash from audit_chain where log = $1 and seq >= $2 order by seq limit 256";
+const TILE: &str = "select hashes from audit_tile where log = $1 and level = $2 and n = $3";
+const LINK: &str = "insert into audit_chain (log, seq, event_id, prev, leaf_hash) values ($1, $2, $3, $4, $5)";
+const KEEP_TILE: &str =
+    "insert into audit_tile (log, level, n, hashes) values ($1, $2, $3, $4) on conflict (log, level, n) do update set hashes = excluded.hashes";
+const MOVE: &str = "update audit_head set size = $1, last_leaf = $2, frontier = $3, at = $4 where log = $5 and size = $6 and fence = $7";
+const FENCE: &str = "update audit_head set fence = fence + 1 where log = $1 returning fence";
+const DUE: &str = "select p.event_id, e.body from audit_pending p join audit_event e on e.id = p.event_id order by p.event_id limit 1000";
+const TAKEN: &str = "delete from audit_pending where event_id = $1";
+const LOCK: &str = "select pg_try_advisory_lock(7150262201)";
+/// Every portable statement of this file, for the test that prepares them all.
+pub const SQL: &[&str] = &[HEAD, EDGE, TILE, LINK, KEEP_TILE, MOVE, FENCE, DUE, TAKEN];
+
+/// How long the PostgreSQL sequencer rests when there is nothing to do.
+const REST: Duration = Duration::from_millis(100);
+
+crate::row! {
+    /// The head of a log as stored.
+    #[derive(Clone, Debug)]
+    pub struct HeadRow {
+        /// The log's number.
+        pub log: i64,
+        /// Its origin.
+        pub origin: String,
+        /// Entries in it.
+        pub size: i64,
+        /// Hash of the last leaf; zeros when empty.
+        pub last_leaf: Vec<u8>,
+        /// The compact range.
+        pub frontier: Vec<u8>,
+        /// Raised by each sequencer that takes over.
+        pub fence: i64,
+    }
+}
+
+/// The right edge of a log in memory.
+#[derive(Clone, Debug)]
+struct Edge {
+    size: u64,
+    last: Hash,
+    frontier: Frontier,
+    /// The partial tile of each level.
+    partial: Vec<Vec<Hash>>,
+}
+
+/// Links events at the right edge of one log.
+#[derive(Debug)]
+pub struct Sequencer {
+    db: Db,
+    log: i64,
+    fence: i64,
+    edge: Edge,
+    staged: Option<Edge>,
+}
+
+impl Db {
+    /// The stored head of log `log`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn head(&self, log: i64) -> Result<Option<HeadRow>, Fault> {
+        self.query(HEAD).bind(log).optional().await.context("read the head of the log")
+    }
+}
+
+impl Sequencer {
+    /// Takes up the edge of the log in force, as stored.
+    ///
+    /// # Errors
+    /// When the head is absent or its parts do not fit.
+    pub async fn open(db: &Db) -> Result<Self, Fault> {
+        let (log, _) = db.log();
+        let row = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
+        let size = u64::try_from(row.size).context("log size")?;
+        let frontier = Frontier::from_bytes(&row.frontier).context("read the frontier")?;
+        if frontier.size() != size {
+            return Err(Fault::new("the head's frontier is of another size"));
+        }
+        let last = row.last_leaf.try_into().map_err(|_| Fault::new("the head's leaf hash is cut"))?;
+        let mut partial = Vec::new();
+        let rows: Vec<(Vec<u8>,)> = db.query(EDGE).bind(log).bind(row.size - row.size % 256).all().await.context("read the edge")?;
+        partial.push(rows.into_iter().map(|(h,)| h.try_into().map_err(|_| Fault::new("a leaf hash is cut"))).collect::<Result<Vec<Hash>, _>>()?);
+        for level in 1..8_u32 {
+            let nodes = size >> (8 * level);
+            let width = usize::try_from(nodes % 256).unwrap_or(0);
+            let stored: Option<(Vec<u8>,)> =
+                db.query(TILE).bind(log).bind(i64::from(level)).bind(i64::try_from(nodes / 256).context("tile")?).optional().await.context("read a tile")?;
+            let held = stored.and_then(|(bytes,)| hashes(&bytes)).unwrap_or_default();
+            if held.len() != width {
+                return Err(Fault::new(format!("the edge tile of level {level} holds {} of {width} hashes", held.len())));
+            }
+            partial.push(held);
+        }
+        db.0.size.send_replace(size);
+        Ok(Self { db: db.clone(), log, fence: row.fence, edge: Edge { size, last, frontier, partial }, staged: None })
+    }
+
+    async fn link_all(&mut self, conn: &mut Conn<'_>, events: &[Pending], at: Micros) -> Result<(), StoreError> {
+        let mut edge = self.edge.clone();
+        for event in events {
+            let bytes = leaf(&event.body, edge.size, &edge.last).map_err(|e| StoreError::Batch(e.to_string()))?;
+            let hash = leaf_hash(&bytes);
+            conn.query(LINK).bind(self.log).bind(number(edge.size)).bind(event.id.as_str()).bind(edge.last.to_vec()).bind(hash.to_vec()).execute().await?;
+            edge.last = hash;
+            edge.size += 1;
+            edge.frontier.push(hash);
+            self.grow_tiles(conn, &mut edge, hash).await?;
+        }
+        let moved = conn
+            .query(MOVE)
+            .bind(number(edge.size))
+            .bind(edge.last.to_vec())
+            .bind(edge.frontier.to_bytes())
+            .bind(at)
+            .bind(self.log)
+            .bind(number(self.edge.size))
+            .bind(self.fence)
+            .execute()
+            .await?;
+        if moved != 1 {
+            return Err(StoreError::Batch("another sequencer moved the head of the log".into()));
+        }
+        self.staged = Some(edge);
+        Ok(())
+    }
+
+    /// Adds a leaf hash to level 0; a tile that becomes full is stored, and its root goes up a level.
+    async fn grow_tiles(&self, conn: &mut Conn<'_>, edge: &mut Edge, hash: Hash) -> Result<(), StoreError> {
+        let mut carry = hash;
+        for level in 0..edge.partial.len() {
+            let tile = &mut edge.partial[level];
+            tile.push(carry);
+            let shift = 8 * u32::try_from(level + 1).unwrap_or(8);
+            let full = tile.len() == 256;
+            if full || level > 0 {
+                let n = ((edge.size >> (8 * u32::try_from(level).unwrap_or(0))) - 1) >> 8;
+                conn.query(KEEP_TILE).bind(self.log).bind(number(level as u64)).bind(number(n)).bind(tile.concat()).execute().await?;
+            }
+            if !full || shift >= 64 {
+                return Ok(());
+            }
+            let mut of_tile = Frontier::new();
+            tile.drain(..).for_each(|h| of_tile.push(h));
+            carry = of_tile.root();
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, durable: bool) {
+        if let (Some(edge), true) = (self.staged.take(), durable) {
+            self.db.0.size.send_replace(edge.size);
+            self.edge = edge;
+        }
+    }
+}
+
+impl Sequence for Sequencer {
+    fn link<'a>(&'a mut self, mut conn: Conn<'a>, events: &'a [Pending]) -> BoxFuture<'a, Result<(), StoreError>> {
+        let at = self.db.clock().now();
+        async move { self.link_all(&mut conn, events, at).await }.boxed()
+    }
+
+    fn ended(&mut self, durable: bool) {
+        self.keep(durable);
+    }
+}
+
+/// Runs the PostgreSQL sequencer until told to stop. One node at a time holds the lock; the others wait for it.
+pub async fn run_postgres(db: Db, stop: tokio_util::sync::CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(fault) = hold_postgres(&db, &stop).await {
+            tracing::error!(fault = fault.chain(), "the sequencer stopped; it starts again in a second");
+            let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
+        }
+    }
+}
+
+async fn hold_postgres(db: &Db, stop: &tokio_util::sync::CancellationToken) -> Result<(), Fault> {
+    let Store::Postgres { write, .. } = db.store() else { return Err(Fault::new("this sequencer is for PostgreSQL")) };
+    // Detached: the lock lives as long as this connection, which no pool may hand on.
+    let mut conn = write.acquire().await.context("connect the sequencer")?.detach();
+    let locked: bool = sqlx::query_scalar(LOCK).fetch_one(&mut conn).await.context("lock the sequencer")?;
+    if !locked {
+        let _ = conn.close().await;
+        let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
+        return Ok(());
+    }
+    let (log, _) = db.log();
+    let fence: i64 = Conn::Postgres(&mut conn).query(FENCE).bind(log).scalar().await.context("raise the fence")?;
+    let mut sequencer = Sequencer::open(db).await?;
+    sequencer.fence = fence;
+    while !stop.is_cancelled() {
+        let linked = link_due(&mut sequencer, &mut conn).await.context("link events")?;
+        if db.log().0 != log {
+            return Ok(());
+        }
+        if linked == 0 {
+            tokio::select! {
+                () = db.0.wake.notified() => {}
+                () = tokio::time::sleep(REST) => {}
+                () = stop.cancelled() => {}
+            }
+        }
+    }
+    // What committed before the stop is linked before the lock is given up.
+    while link_due(&mut sequencer, &mut conn).await.context("link the last events")? > 0 {}
+    let _ = conn.close().await;
+    Ok(())
+}
+
+async fn link_due(sequencer: &mut Sequencer, conn: &mut sqlx::PgConnection) -> Result<usize, StoreError> {
+    if sequencer.db.in_fault() {
+        return Ok(0);
+    }
+    let mut tx = conn.begin().await?;
+    let due: Vec<(String, Vec<u8>)> = Conn::Postgres(&mut tx).query(DUE).all().await?;
+    if due.is_empty() {
+        return Ok(0);
+    }
+    let events: Vec<Pending> = due.into_iter().map(|(id, body)| Pending { id, body }).collect();
+    let at = sequencer.db.clock().now();
+    sequencer.link_all(&mut Conn::Postgres(&mut tx), &events, at).await?;
+    for event in &events {
+        Conn::Postgres(&mut tx).query(TAKEN).bind(event.id.as_str()).execute().await?;
+    }
+    let committed = tx.commit().await;
+    sequencer.keep(committed.is_ok());
+    committed?;
+    Ok(events.len())
+}
+
+/// Sizes and places of a log stay far below 2^63.
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}

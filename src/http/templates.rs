@@ -1,0 +1,91 @@
+//! Renders embedded templates: strict about undefined values, escaping everything, deciding nothing.
+
+use fluent_bundle::{FluentArgs, FluentValue};
+use minijinja::value::{Kwargs, Value, ValueKind};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
+use serde::Serialize;
+use std::sync::Arc;
+
+use super::texts::Texts;
+use crate::core::clock::Micros;
+use crate::core::fault::{Context as _, Fault};
+
+/// The templates with their filters and functions.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+    /// The texts, for messages made in Rust.
+    pub texts: Arc<Texts>,
+}
+
+impl Templates {
+    /// Loads everything that is embedded.
+    #[must_use]
+    pub fn new(texts: Arc<Texts>) -> Self {
+        let mut environment = Environment::new();
+        minijinja_embed::load_templates!(&mut environment);
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        // One callback for everything: only mail texts are not HTML.
+        environment.set_auto_escape_callback(|name| if name.starts_with("mail/") { AutoEscape::None } else { AutoEscape::Html });
+        let for_t = texts.clone();
+        environment.add_function("t", move |key: String, kwargs: Kwargs| -> Result<String, minijinja::Error> { translate(&for_t, &key, &kwargs) });
+        environment.add_filter("when", when);
+        environment.add_filter("bytes", bytes);
+        Self { environment, texts }
+    }
+
+    /// Renders `name` with `page`'s fields laid over `base`'s.
+    ///
+    /// # Errors
+    /// When the template is absent or asks for something the page does not give.
+    pub fn render(&self, name: &str, base: impl Serialize, page: impl Serialize) -> Result<String, Fault> {
+        let context = minijinja::context! { ..Value::from(minijinja::value::Serde(page)), ..Value::from(minijinja::value::Serde(base)) };
+        self.environment.get_template(name).context("find a template")?.render(context).context("render a page")
+    }
+
+    /// Names of all templates.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.environment.templates().map(|(name, _)| name.to_owned()).collect()
+    }
+}
+
+fn translate(texts: &Texts, key: &str, kwargs: &Kwargs) -> Result<String, minijinja::Error> {
+    let mut args = FluentArgs::new();
+    for name in kwargs.args() {
+        let value: Value = kwargs.get(name)?;
+        let number = value.kind() == ValueKind::Number;
+        let text = value.to_string();
+        let value = if number { text.parse::<f64>().map_or_else(|_| FluentValue::from(text), FluentValue::from) } else { FluentValue::from(text) };
+        args.set(name.to_owned(), value);
+    }
+    Ok(texts.format(key, &args))
+}
+
+/// `<time datetime="…Z">2026-11-21 11:00 CET</time>` in the viewer's zone.
+fn when(state: &State<'_, '_>, at: Micros) -> Value {
+    let zone = state.lookup("time_zone").and_then(|z| z.as_str().map(str::to_owned)).unwrap_or_else(|| "UTC".into());
+    let (utc, local) = both_times(at, &zone);
+    Value::from_safe_string(format!("<time datetime=\"{utc}\">{local}</time>"))
+}
+
+/// An instant as RFC 3339 UTC, and as people of `zone` read it, with the zone named.
+#[must_use]
+pub fn both_times(at: Micros, zone: &str) -> (String, String) {
+    let Ok(instant) = jiff::Timestamp::from_microsecond(at) else { return (String::new(), "?".into()) };
+    let utc = instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
+    (utc, instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+}
+
+/// `12.3 MB`, powers of 1000 as disks and browsers count.
+fn bytes(n: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = n * 10;
+    let mut unit = 0;
+    while value >= 10_000 && unit + 1 < UNITS.len() {
+        value /= 1000;
+        unit += 1;
+    }
+    if unit == 0 { format!("{n} B") } else { format!("{}.{} {}", value / 10, value % 10, UNITS[unit]) }
+}

@@ -1,0 +1,293 @@
+//! Single-use links: set-up, invitation, reset. The token is in the address once, its digest in the database; bound to its
+//! purpose, good to the second, one winner in a race, unknown ever after.
+
+use super::{Create, Error, Forgot, Invite, Join, Person, ResetPassword, SetupLink, TakeReset, after, digest, sql};
+use crate::core::clock::Micros;
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::{LinkId, PersonId};
+use crate::db::{Db, Detail, Tx};
+use crate::notices::Notice;
+use crate::policies::SessionPolicy;
+use crate::policy::{Act, Permit, Role};
+use crate::store::StoreError;
+
+/// What a link is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Make the first administrator.
+    Setup,
+    /// Take up an invitation.
+    Invite,
+    /// Set a new password.
+    Reset,
+}
+
+impl Purpose {
+    /// The stable name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Setup => "setup",
+            Self::Invite => "invite",
+            Self::Reset => "reset",
+        }
+    }
+
+    fn of(name: &str) -> Option<Self> {
+        [Self::Setup, Self::Invite, Self::Reset].into_iter().find(|p| p.name() == name)
+    }
+}
+
+crate::row! {
+    struct LinkRow { id: LinkId, purpose: String, person_id: Option<PersonId>, expires_at: i64 }
+}
+
+/// A live link.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Its id.
+    pub id: LinkId,
+    /// What for.
+    pub purpose: Purpose,
+    /// For whom; nobody yet for a set-up.
+    pub person: Option<Person>,
+    /// Until when.
+    pub expires_at: Micros,
+}
+
+/// A link just made: shown once.
+#[derive(Debug)]
+pub struct Made {
+    /// The token of the address.
+    pub token: String,
+    /// Until when.
+    pub expires_at: Micros,
+}
+
+/// Finds a live link by its token. Anything else is unknown.
+///
+/// # Errors
+/// [`Error::BadLink`].
+pub async fn find(db: &Db, token: &str) -> Result<Link, Error> {
+    let row: Option<LinkRow> = db.query(sql::FIND_LINK).bind(digest(token)).bind(db.clock().now()).optional().await?;
+    let row = row.ok_or(Error::BadLink)?;
+    let purpose = Purpose::of(&row.purpose).ok_or(Error::BadLink)?;
+    let person = match &row.person_id {
+        Some(id) => Some(super::by_id(db, id).await?.filter(Person::is_active).ok_or(Error::BadLink)?),
+        None => None,
+    };
+    Ok(Link { id: row.id, purpose, person, expires_at: row.expires_at })
+}
+
+async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, purpose: Purpose, person: Option<&PersonId>, token: String, secs: i64) -> Result<Made, StoreError> {
+    let now = db.clock().now();
+    let expires_at = after(now, secs);
+    tx.write(sql::INSERT_LINK)
+        .bind(LinkId::new(db.clock(), db.rng()))
+        .bind(purpose.name())
+        .bind(digest(&token))
+        .bind(person.cloned())
+        .bind(now)
+        .bind(expires_at)
+        .execute()
+        .await?;
+    Ok(Made { token, expires_at })
+}
+
+async fn spend<A: Act>(tx: &mut Tx<A>, link: &Link, now: Micros) -> Result<(), Error> {
+    if tx.write(sql::USE_LINK).bind(&link.id).bind(now).execute().await? == 1 { Ok(()) } else { Err(Error::BadLink) }
+}
+
+/// Makes the set-up link; earlier ones are void. None once anybody exists.
+///
+/// # Errors
+/// When the database fails.
+pub async fn make_setup(db: &Db, policy: &SessionPolicy, permit: Permit<SetupLink>) -> Result<Option<Made>, Error> {
+    if anybody(db).await? {
+        return Ok(None);
+    }
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    tx.write(sql::VOID_SETUP).bind(now).execute().await?;
+    let made = insert(&mut tx, db, Purpose::Setup, None, db.rng().token(), policy.setup_link_secs).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(Some(made))
+}
+
+/// Does anybody exist?
+///
+/// # Errors
+/// When the database fails.
+pub async fn anybody(db: &Db) -> Result<bool, Fault> {
+    let people: i64 = db.query(sql::ANY_PERSON).scalar().await.context("look for people")?;
+    Ok(people > 0)
+}
+
+/// A person about to be made.
+#[derive(Clone, Debug)]
+pub struct NewPerson {
+    /// Folded and checked.
+    pub username: String,
+    /// Checked.
+    pub display_name: String,
+    /// Checked, or none.
+    pub email: Option<String>,
+    /// IANA zone.
+    pub time_zone: String,
+}
+
+/// Writes a person's row.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub(super) async fn insert_person<A: Act>(tx: &mut Tx<A>, id: &PersonId, new: &NewPerson, hash: Option<&str>, now: Micros) -> Result<(), Error> {
+    let fold = crate::core::text::fold(&format!("{} {} {}", new.username, new.display_name, new.email.as_deref().unwrap_or_default()));
+    let inserted = tx
+        .write(sql::INSERT_PERSON)
+        .bind(id)
+        .bind(new.username.as_str())
+        .bind(new.display_name.as_str())
+        .bind(fold)
+        .bind(new.email.clone())
+        .bind(new.time_zone.as_str())
+        .bind(hash.map(str::to_owned))
+        .bind(hash.map(|_| now))
+        .bind(now)
+        .execute()
+        .await;
+    match inserted {
+        Ok(_) => Ok(()),
+        Err(StoreError::Unique(_)) => Err(Error::NameTaken),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes the set-up link: the first administrator, with a password. One winner.
+///
+/// # Errors
+/// [`Error::BadLink`] for every other.
+pub async fn take_setup(db: &Db, permit: Permit<Create>, link: &Link, new: &NewPerson, hash: &str) -> Result<PersonId, Error> {
+    if link.purpose != Purpose::Setup {
+        return Err(Error::BadLink);
+    }
+    let id = PersonId::new(db.clock(), db.rng());
+    let permit = permit.naming(&id);
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    spend(&mut tx, link, now).await?;
+    insert_person(&mut tx, &id, new, Some(hash), now).await?;
+    tx.write(sql::INSERT_ROLE).bind(&id).bind(Role::Admin.name()).bind(now).execute().await?;
+    tx.commit(permit, Detail::ok().with("role", "admin").personal("username", &new.username)).await?;
+    Ok(id)
+}
+
+/// Invites: the person's row without a password, their roles, and the link.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub async fn invite(
+    db: &Db,
+    policy: &SessionPolicy,
+    permit: Permit<Invite>,
+    new: &NewPerson,
+    roles: &[Role],
+    public_url: Option<&str>,
+) -> Result<(PersonId, Made), Error> {
+    let id = PersonId::new(db.clock(), db.rng());
+    let permit = permit.naming(&id).about(id.as_str());
+    let token = db.rng().token();
+    let notice = match public_url.filter(|_| new.email.is_some()) {
+        Some(url) => Some(Notice::prepare(db, "mail", &id, "invite", &[("link", &format!("{url}/link/{token}")), ("name", &new.display_name)]).await?),
+        None => None,
+    };
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    insert_person(&mut tx, &id, new, None, now).await?;
+    for role in roles {
+        tx.write(sql::INSERT_ROLE).bind(&id).bind(role.name()).bind(now).execute().await?;
+    }
+    let made = insert(&mut tx, db, Purpose::Invite, Some(&id), token, policy.invite_link_secs).await?;
+    if let Some(notice) = notice {
+        notice.insert(&mut tx).await?;
+    }
+    let names = roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(" ");
+    tx.commit(permit, Detail::ok().with("roles", names).personal("username", &new.username)).await?;
+    Ok((id, made))
+}
+
+/// Takes up an invitation with a password.
+///
+/// # Errors
+/// [`Error::BadLink`].
+pub async fn join(db: &Db, permit: Permit<Join>, link: &Link, person: &Person, hash: &str) -> Result<(), Error> {
+    if link.purpose != Purpose::Invite {
+        return Err(Error::BadLink);
+    }
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    spend(&mut tx, link, now).await?;
+    if tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
+        return Err(Error::BadLink);
+    }
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+/// Makes a link with which `person` sets a new password. Older links are void. The password so far still works until it is taken.
+///
+/// # Errors
+/// [`Error::State`] for a closed account.
+pub async fn make_reset(db: &Db, policy: &SessionPolicy, permit: Permit<ResetPassword>, person: &Person) -> Result<Made, Error> {
+    if !person.is_active() {
+        return Err(Error::State);
+    }
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
+    let purpose = if person.password_hash.is_none() { Purpose::Invite } else { Purpose::Reset };
+    let secs = if purpose == Purpose::Invite { policy.invite_link_secs } else { policy.reset_link_secs };
+    let made = insert(&mut tx, db, purpose, Some(&person.id), db.rng().token(), secs).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(made)
+}
+
+/// Somebody asked for a link. Everyone gets the same answer; a known, active person with an address gets a mail.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forgot(db: &Db, policy: &SessionPolicy, permit: Permit<Forgot>, person: &Person, public_url: Option<&str>) -> Result<(), Error> {
+    let can = person.is_active() && person.password_hash.is_some() && person.email.is_some();
+    let (Some(public_url), true) = (public_url, can) else {
+        db.record(permit, Detail::failed("no_mail")).await?;
+        return Ok(());
+    };
+    let token = db.rng().token();
+    let link = format!("{public_url}/link/{token}");
+    let notice = Notice::prepare(db, "mail", &person.id, "reset", &[("link", &link), ("name", &person.display_name)]).await?;
+    let mut tx = db.begin(&permit).await?;
+    insert(&mut tx, db, Purpose::Reset, Some(&person.id), token, policy.reset_link_secs).await?;
+    notice.insert(&mut tx).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+/// Takes a reset link: a new password, all sessions end. The authenticator stays: a reset never skips the second factor.
+///
+/// # Errors
+/// [`Error::BadLink`].
+pub async fn take_reset(db: &Db, permit: Permit<TakeReset>, link: &Link, person: &Person, hash: &str) -> Result<(), Error> {
+    if link.purpose != Purpose::Reset {
+        return Err(Error::BadLink);
+    }
+    let notice = Notice::prepare(db, "any", &person.id, "password_changed", &[]).await?;
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    spend(&mut tx, link, now).await?;
+    if tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
+        return Err(Error::BadLink);
+    }
+    tx.write(sql::END_OF_PERSON).bind(&person.id).bind(now).execute().await?;
+    notice.insert(&mut tx).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}

@@ -1,0 +1,40 @@
+//! The words of generated passphrases: short, common, spelled as they sound.
+//! What must stay true: there are exactly 512 of them, no two alike, none on the
+//! blocklist, since the strength of a passphrase is counted from this list.
+
+/// Words to draw from; a power of two, so that nine bits pick one without bias.
+pub const WORDS: [&str; 512] = [
+    "acorn", "actor", "agile", "alarm", "album", "alder", "almond", "alpine", "amber", "anchor", "angle", "ankle", "antler", "apple", "apricot", "apron",
+    "arbor", "arch", "arena", "armor", "arrow", "artist", "ashen", "aspen", "atlas", "attic", "awning", "badge", "badger", "bagel", "baker", "balcony",
+    "bamboo", "banjo", "banner", "barley", "barn", "basil", "basin", "basket", "beacon", "beaver", "bench", "berry", "birch", "biscuit", "bison", "blanket",
+    "blazer", "bloom", "blossom", "bobbin", "bonnet", "bottle", "boulder", "bracket", "branch", "bread", "breeze", "brick", "bridge", "bronze", "brook",
+    "broom", "brush", "bubble", "bucket", "buckle", "buffalo", "bugle", "bundle", "burrow", "butter", "button", "cabin", "cable", "cactus", "camel", "candle",
+    "canoe", "canvas", "canyon", "carbon", "cargo", "carpet", "carrot", "castle", "cavern", "cedar", "cello", "cement", "chalk", "chapel", "cherry", "chimney",
+    "cider", "cinder", "circle", "citrus", "clay", "cliff", "clock", "clover", "coast", "cobalt", "cocoa", "comet", "compass", "copper", "coral", "corner",
+    "cotton", "cradle", "crane", "crater", "crayon", "cricket", "crystal", "cubic", "curtain", "cushion", "cymbal", "daisy", "dancer", "dapple", "dawn",
+    "decade", "delta", "denim", "desert", "diary", "dinner", "dolphin", "donkey", "doorway", "dozen", "drawer", "drift", "driver", "drum", "dune", "eagle",
+    "earth", "easel", "echo", "eclipse", "eight", "elbow", "elder", "ember", "empire", "engine", "ermine", "estuary", "evening", "exhibit", "fabric", "falcon",
+    "farmer", "feather", "fennel", "ferry", "fiddle", "field", "fifty", "finch", "fjord", "flame", "flannel", "flask", "flint", "floral", "flour", "flute",
+    "foam", "folder", "forest", "forge", "fossil", "fountain", "fresco", "frost", "fruit", "funnel", "galaxy", "gallery", "garden", "garlic", "gazelle",
+    "geyser", "giant", "glacier", "glade", "glider", "globe", "goblet", "gopher", "gourd", "granite", "grape", "gravel", "grove", "guitar", "habit", "hammer",
+    "hammock", "harbor", "harvest", "hazel", "heather", "hedge", "helmet", "herald", "heron", "hickory", "hiker", "hollow", "honest", "hopper", "horizon",
+    "hornet", "humble", "hunter", "husky", "icicle", "igloo", "indigo", "inlet", "insect", "iris", "island", "ivory", "jacket", "jaguar", "jasmine", "jelly",
+    "jigsaw", "jockey", "journal", "jubilee", "juniper", "jury", "kayak", "kennel", "kernel", "kettle", "kitchen", "kite", "kiwi", "knapsack", "koala",
+    "ladder", "lagoon", "lantern", "lapel", "larch", "laurel", "lava", "lawn", "leather", "ledger", "lemon", "lentil", "lever", "lilac", "lime", "linen",
+    "lizard", "llama", "lobster", "locket", "lodge", "lotus", "lumber", "lunar", "lyric", "magnet", "mango", "manor", "mantle", "maple", "marble", "margin",
+    "marina", "marsh", "meadow", "medal", "melody", "melon", "mentor", "meteor", "midday", "mimosa", "mineral", "minnow", "mint", "mirror", "mitten", "mocha",
+    "mosaic", "moss", "motor", "mountain", "muffin", "museum", "music", "mustard", "napkin", "narrow", "nectar", "needle", "nettle", "nickel", "ninety",
+    "noble", "noodle", "north", "notebook", "novel", "nozzle", "nutmeg", "oasis", "oboe", "ocean", "olive", "onion", "opal", "opera", "orbit", "orchard",
+    "orchid", "osprey", "otter", "outer", "oval", "oven", "oxygen", "oyster", "paddle", "palace", "panda", "panel", "paper", "parade", "parcel", "parrot",
+    "parsley", "pastry", "patio", "peach", "pearl", "pebble", "pelican", "pencil", "piano", "picnic", "pigeon", "pillow", "pine", "pioneer", "pixel", "planet",
+    "plaza", "plum", "pocket", "poet", "polar", "pollen", "poplar", "poppy", "porch", "potato", "prairie", "prism", "puffin", "pumpkin", "puzzle", "quail",
+    "quarry", "quartz", "quiet", "quilt", "rabbit", "raccoon", "radish", "raft", "ranch", "rapid", "raven", "recipe", "reef", "ribbon", "ridge", "river",
+    "robin", "rocket", "rooster", "rosemary", "rudder", "russet", "rustic", "saddle", "saffron", "salmon", "sandal", "sapling", "satin", "saturn", "scarf",
+    "school", "scooter", "season", "sequoia", "seven", "shelter", "shore", "shovel", "signal", "silver", "simple", "sketch", "slate", "sleigh", "smooth",
+    "socket", "solar", "sonnet", "spade", "sparrow", "spice", "spiral", "spruce", "stable", "stairs", "statue", "steam", "stone", "stork", "stream", "studio",
+    "sugar", "sunset", "swallow", "syrup", "tablet", "talent", "tango", "tavern", "teapot", "temple", "thicket", "thimble", "thistle", "thunder", "timber",
+    "tinsel", "toast", "tomato", "topaz", "torch", "tower", "trail", "treaty", "trellis", "trumpet", "tulip", "tundra", "tunnel", "turnip", "turtle", "tweed",
+    "twelve", "umbrella", "upland", "urban", "valley", "vanilla", "vault", "velvet", "verse", "vessel", "village", "vine", "violet", "violin", "visitor",
+    "volcano", "voyage", "wafer", "waffle", "wagon", "walnut", "walrus", "wander", "water", "weasel", "weaver", "wheat", "whistle", "willow", "window",
+    "wizard", "wonder", "woolen", "yarn", "yellow", "yodel", "zebra", "zenith", "zephyr", "zigzag", "zinc",
+];

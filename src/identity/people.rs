@@ -1,0 +1,210 @@
+//! What administrators do to people. Each verb repeats its precondition in the statement and acts on live sessions at once.
+
+use super::links::NewPerson;
+use super::{Delete, Disable, Enable, EndAll, Error, Grant, MaybeLast, Person, ResetTotp, Unlock, sql};
+use crate::core::clock::Micros;
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::PersonId;
+use crate::db::{Db, Detail, Tx};
+use crate::notices::Notice;
+use crate::policy::{Act, Permit, Role};
+
+/// Sets a person's roles to exactly `wanted`. Their sessions end: what they may do changed under them.
+///
+/// # Errors
+/// [`Error::LastAdmin`], [`Error::State`].
+pub async fn grant(db: &Db, permit: Permit<Grant>, person: &Person, wanted: &[Role]) -> Result<(), Error> {
+    let held = super::roles_of(db, &person.id).await?;
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    tx.query(sql::LOCK_ADMINS).execute().await?;
+    if held.contains(&Role::Admin) && !wanted.contains(&Role::Admin) {
+        refuse_last(&mut tx, &person.id).await?;
+    }
+    let (mut granted, mut revoked) = (Vec::new(), Vec::new());
+    for role in Role::ALL {
+        match (held.contains(&role), wanted.contains(&role)) {
+            (false, true) => {
+                give(&mut tx, &person.id, role, now).await?;
+                granted.push(role.name());
+            }
+            (true, false) => {
+                tx.write(sql::REVOKE_ROLE).bind(&person.id).bind(role.name()).bind(now).execute().await?;
+                revoked.push(role.name());
+            }
+            (true, true) | (false, false) => {}
+        }
+    }
+    if granted.is_empty() && revoked.is_empty() {
+        return Err(Error::State);
+    }
+    tx.write(sql::END_OF_PERSON).bind(&person.id).bind(now).execute().await?;
+    tx.commit(permit, Detail::ok().with("granted", granted.join(" ")).with("revoked", revoked.join(" "))).await?;
+    Ok(())
+}
+
+async fn give<A: Act>(tx: &mut Tx<A>, person: &PersonId, role: Role, now: Micros) -> Result<(), Error> {
+    if tx.write(sql::REVIVE_ROLE).bind(person).bind(role.name()).bind(now).execute().await? == 0 {
+        tx.write(sql::INSERT_ROLE).bind(person).bind(role.name()).bind(now).execute().await?;
+    }
+    Ok(())
+}
+
+/// Under the lock: somebody else must be an active administrator.
+async fn refuse_last<A: Act>(tx: &mut Tx<A>, person: &PersonId) -> Result<(), Error> {
+    let others: i64 = tx.query(sql::OTHER_ADMINS).bind(person).scalar().await?;
+    if others == 0 { Err(Error::LastAdmin) } else { Ok(()) }
+}
+
+/// Disables a person; sessions and tokens end with it.
+///
+/// # Errors
+/// [`Error::State`] when they are not active, [`Error::LastAdmin`].
+pub async fn disable(db: &Db, permit: Permit<Disable>, target: &MaybeLast) -> Result<(), Error> {
+    let admin = super::roles_of(db, &target.person.id).await?.contains(&Role::Admin);
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    tx.query(sql::LOCK_ADMINS).execute().await?;
+    if admin {
+        refuse_last(&mut tx, &target.person.id).await?;
+    }
+    changed(tx.write(sql::DISABLE).bind(&target.person.id).bind(now).execute().await?)?;
+    end_everything(&mut tx, &target.person.id, now).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+async fn end_everything<A: Act>(tx: &mut Tx<A>, person: &PersonId, now: Micros) -> Result<(), Error> {
+    tx.write(sql::END_OF_PERSON).bind(person).bind(now).execute().await?;
+    tx.write(sql::REVOKE_TOKENS).bind(person).bind(now).execute().await?;
+    tx.write(sql::VOID_LINKS).bind(person).bind(now).execute().await?;
+    tx.query(sql::FORGET_DEVICES).bind(person).execute().await?;
+    Ok(())
+}
+
+fn changed(rows: u64) -> Result<(), Error> {
+    if rows == 1 { Ok(()) } else { Err(Error::State) }
+}
+
+/// Enables a disabled person again.
+///
+/// # Errors
+/// [`Error::State`].
+pub async fn enable(db: &Db, permit: Permit<Enable>, person: &Person) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    changed(tx.write(sql::ENABLE).bind(&person.id).execute().await?)?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+/// Lifts the locks that too many tries left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn unlock(db: &Db, permit: Permit<Unlock>, person: &Person) -> Result<(), Error> {
+    super::throttle::lift(db, &person.id, &person.username).await?;
+    db.record(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+/// Closes an account for good: nothing opens it again, the history stays.
+///
+/// # Errors
+/// [`Error::State`], [`Error::LastAdmin`].
+pub async fn delete(db: &Db, permit: Permit<Delete>, target: &MaybeLast, reason: &str) -> Result<(), Error> {
+    let admin = super::roles_of(db, &target.person.id).await?.contains(&Role::Admin);
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    tx.query(sql::LOCK_ADMINS).execute().await?;
+    if admin {
+        refuse_last(&mut tx, &target.person.id).await?;
+    }
+    changed(tx.write(sql::DELETE).bind(&target.person.id).bind(now).execute().await?)?;
+    end_everything(&mut tx, &target.person.id, now).await?;
+    tx.write(sql::VOID_CODES).bind(&target.person.id).bind(now).execute().await?;
+    tx.commit(permit, Detail::ok().personal("reason", reason)).await?;
+    Ok(())
+}
+
+/// Takes the authenticator away: the next sign-in enrols a new one. Sessions end.
+///
+/// # Errors
+/// [`Error::State`].
+pub async fn reset_totp(db: &Db, permit: Permit<ResetTotp>, person: &Person) -> Result<(), Error> {
+    let notice = Notice::prepare(db, "any", &person.id, "totp_changed", &[]).await?;
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    changed(tx.write(sql::CLEAR_TOTP).bind(&person.id).execute().await?)?;
+    tx.write(sql::VOID_CODES).bind(&person.id).bind(now).execute().await?;
+    tx.write(sql::END_OF_PERSON).bind(&person.id).bind(now).execute().await?;
+    notice.insert(&mut tx).await?;
+    tx.commit(permit, Detail::ok()).await?;
+    Ok(())
+}
+
+/// Ends all sessions of a person.
+///
+/// # Errors
+/// When the database fails.
+pub async fn end_all(db: &Db, permit: Permit<EndAll>, person: &Person) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    let ended = tx.write(sql::END_OF_PERSON).bind(&person.id).bind(now).execute().await?;
+    tx.commit(permit, Detail::ok().with("sessions", i64::try_from(ended).unwrap_or(i64::MAX))).await?;
+    Ok(())
+}
+
+/// Creates a person from the console, with a password set by the caller's link.
+///
+/// # Errors
+/// [`Error::NameTaken`].
+pub async fn create(db: &Db, permit: Permit<super::Create>, new: &NewPerson, roles: &[Role], hash: Option<&str>) -> Result<PersonId, Error> {
+    let id = PersonId::new(db.clock(), db.rng());
+    let permit = permit.naming(&id).about(id.as_str());
+    let mut tx = db.begin(&permit).await?;
+    let now = db.clock().now();
+    super::links::insert_person(&mut tx, &id, new, hash, now).await?;
+    for role in roles {
+        give(&mut tx, &id, *role, now).await?;
+    }
+    let names = roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(" ");
+    tx.commit(permit, Detail::ok().with("roles", names).personal("username", &new.username)).await?;
+    Ok(id)
+}
+
+/// One page of people, newest first, and whether more follow.
+#[derive(Debug)]
+pub struct Page {
+    /// At most fifty.
+    pub people: Vec<Person>,
+    /// More on the older side.
+    pub older: bool,
+    /// More on the newer side.
+    pub newer: bool,
+}
+
+/// People whose names hold `q`, keyset by id: before or after a place, or from the newest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &Db, q: &str, after: Option<&str>, before: Option<&str>) -> Result<Page, Fault> {
+    let pattern = format!("%{}%", escape_like(&crate::core::text::fold(q)));
+    if let Some(before) = before {
+        let mut people: Vec<Person> = db.query(sql::PAGE_NEWER).bind(pattern).bind(before).all().await.context("list people")?;
+        let newer = people.len() > 50;
+        people.truncate(50);
+        people.reverse();
+        return Ok(Page { people, older: true, newer });
+    }
+    let start = after.unwrap_or("usr_~");
+    let mut people: Vec<Person> = db.query(sql::PAGE_OLDER).bind(pattern).bind(start).all().await.context("list people")?;
+    let older = people.len() > 50;
+    people.truncate(50);
+    Ok(Page { people, older, newer: after.is_some() })
+}
+
+/// Makes `%`, `_` and `\` of a search ordinary characters.
+#[must_use]
+pub fn escape_like(text: &str) -> String {
+    text.chars().flat_map(|c| if matches!(c, '%' | '_' | '\\') { vec!['\\', c] } else { vec![c] }).collect()
+}

@@ -1,0 +1,3 @@
+//! Messages: intent first, one attempt, result after.
+
+pub mod number;

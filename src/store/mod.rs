@@ -1,0 +1,233 @@
+//! One call-site API over two native drivers. The only folder that names a database connection.
+//! Must stay true: reads cannot write (read-only pools), every SQLite transaction is `BEGIN IMMEDIATE` on the one writer,
+//! and a statement with a missing or a spare bind is an error on both databases.
+
+mod columns;
+mod migrate;
+mod query;
+mod writer;
+
+use std::path::Path;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use sqlx::ConnectOptions as _;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
+
+pub use migrate::{Schema, VersionState};
+pub use query::{Query, Record, compose};
+pub use writer::{Pending, Sequence, Writer};
+
+/// The longest a caller waits for a connection or a statement.
+pub const WAIT_MAX: Duration = Duration::from_secs(5);
+/// SQLite before this version can corrupt a WAL database.
+const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+
+/// What a statement can fail with; callers act on the first three.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A unique key is taken.
+    #[error("a unique key is taken")]
+    Unique(#[source] sqlx::Error),
+    /// A foreign key, check or guard refused the row.
+    #[error("a constraint refused the row")]
+    Refused(#[source] sqlx::Error),
+    /// The database did not answer in time.
+    #[error("the database is busy")]
+    Busy,
+    /// The batch that held this act could not be committed.
+    #[error("the batch was not committed: {0}")]
+    Batch(String),
+    /// Anything else.
+    #[error("the database failed")]
+    Other(#[source] sqlx::Error),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        use sqlx::error::ErrorKind::{CheckViolation, ForeignKeyViolation, NotNullViolation, UniqueViolation};
+        match &error {
+            sqlx::Error::PoolTimedOut => Self::Busy,
+            sqlx::Error::Database(e) => match e.kind() {
+                UniqueViolation => Self::Unique(error),
+                ForeignKeyViolation | CheckViolation | NotNullViolation => Self::Refused(error),
+                // The guards' own `raise(abort, ..)`: SQLITE_CONSTRAINT_TRIGGER, and P0001 of `raise exception`.
+                _ if matches!(e.code().as_deref(), Some("1811" | "P0001")) => Self::Refused(error),
+                _ => Self::Other(error),
+            },
+            _ => Self::Other(error),
+        }
+    }
+}
+
+/// Either database, ready for use.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// The embedded default.
+    Sqlite {
+        /// Read-only connections.
+        read: SqlitePool,
+        /// The one writer.
+        writer: Writer,
+    },
+    /// For more than one node.
+    Postgres {
+        /// Connections whose transactions are read only.
+        read: PgPool,
+        /// Connections that write.
+        write: PgPool,
+    },
+}
+
+/// A transaction in progress. Dropping it undoes it.
+#[derive(Debug)]
+pub enum Work {
+    /// A savepoint inside the writer's batch.
+    Sqlite(writer::Act),
+    /// A transaction of its own.
+    Postgres(Box<Transaction<'static, Postgres>>),
+}
+
+/// A borrowed connection inside a transaction.
+#[derive(Debug)]
+pub enum Conn<'c> {
+    /// SQLite.
+    Sqlite(&'c mut SqliteConnection),
+    /// PostgreSQL.
+    Postgres(&'c mut PgConnection),
+}
+
+impl Store {
+    /// Opens `url` (`sqlite:PATH` or `postgres://…`), creating an SQLite file when it is absent.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or is an SQLite older than 3.51.3.
+    pub async fn open(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        if let Some(path) = url.strip_prefix("sqlite:") {
+            Self::open_sqlite(Path::new(path), connections_max).await
+        } else {
+            Self::open_postgres(url, connections_max).await
+        }
+    }
+
+    async fn open_sqlite(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(WAIT_MAX)
+            .pragma("trusted_schema", "OFF")
+            .pragma("recursive_triggers", "ON")
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let mut conn = options.connect().await?;
+        check_sqlite_version(&mut conn).await?;
+        let readers = options.read_only(true).create_if_missing(false);
+        let read = SqlitePoolOptions::new()
+            .max_connections(connections_max.clamp(1, 8))
+            .acquire_timeout(WAIT_MAX)
+            .test_before_acquire(false)
+            .connect_lazy_with(readers);
+        Ok(Self::Sqlite { read, writer: Writer::new(conn) })
+    }
+
+    async fn open_postgres(url: &str, connections_max: u32) -> Result<Self, StoreError> {
+        let options = PgConnectOptions::from_str(url)?
+            .application_name("countersign")
+            .options([("statement_timeout", "5s"), ("lock_timeout", "5s"), ("synchronous_commit", "on")])
+            .statement_cache_capacity(256)
+            .disable_statement_logging();
+        let pool = |n: u32| PgPoolOptions::new().max_connections(n).acquire_timeout(WAIT_MAX).test_before_acquire(false);
+        let write = pool(connections_max).connect_with(options.clone()).await?;
+        let read = pool(connections_max).connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
+        Ok(Self::Postgres { read, write })
+    }
+
+    /// A read. On both databases a write through here fails at once.
+    pub fn query(&self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
+        match self {
+            Self::Sqlite { read, .. } => Query::on_sqlite_pool(sql, read),
+            Self::Postgres { read, .. } => Query::on_pg_pool(sql, read),
+        }
+    }
+
+    /// Starts a transaction.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] after [`WAIT_MAX`].
+    pub async fn begin(&self) -> Result<Work, StoreError> {
+        Ok(match self {
+            Self::Sqlite { writer, .. } => Work::Sqlite(writer.begin().await?),
+            Self::Postgres { write, .. } => Work::Postgres(Box::new(write.begin().await?)),
+        })
+    }
+
+    /// The embedded database, or the server.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite { .. })
+    }
+
+    /// Finishes what is in hand and closes the connections.
+    pub async fn close(&self) {
+        match self {
+            Self::Sqlite { read, writer } => {
+                read.close().await;
+                writer.close().await;
+            }
+            Self::Postgres { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+        }
+    }
+}
+
+impl Work {
+    /// A statement inside this transaction.
+    pub fn query(&mut self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
+        match self {
+            Self::Sqlite(act) => Query::on_sqlite(sql, act.conn()),
+            Self::Postgres(tx) => Query::on_pg(sql, tx),
+        }
+    }
+
+    /// Makes the work durable. On SQLite `pending` is linked into the chain in the same COMMIT; on PostgreSQL the
+    /// caller has queued it for the sequencer. Runs to its end even when the caller goes away.
+    ///
+    /// # Errors
+    /// When nothing was made durable.
+    pub async fn commit(self, pending: Option<Pending>) -> Result<(), StoreError> {
+        let finished = tokio::spawn(async move {
+            match self {
+                Self::Sqlite(act) => act.commit(pending).await,
+                Self::Postgres(tx) => tx.commit().await.map_err(StoreError::from),
+            }
+        });
+        finished.await.map_err(|e| StoreError::Batch(e.to_string()))?
+    }
+}
+
+impl Conn<'_> {
+    /// A statement on this connection.
+    pub fn query(&mut self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
+        match self {
+            Self::Sqlite(conn) => Query::on_sqlite(sql, conn),
+            Self::Postgres(conn) => Query::on_pg(sql, conn),
+        }
+    }
+}
+
+async fn check_sqlite_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(conn).await?;
+    let mut parts = found.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if version < SQLITE_VERSION_MIN {
+        return Err(StoreError::Batch(format!("SQLite {found} is older than 3.51.3, which can corrupt a WAL database; build with the bundled one")));
+    }
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! Seals and opens values, and keeps the data keys that do it. AES-256-GCM; each ciphertext is bound to its place.
+//! Must stay true: a data key is durable in the keys' database before anything it sealed is committed; destroying the key
+//! erases what it sealed, everywhere; a wrong or missing key-encryption key stops the start.
+
+mod hasher;
+mod keyring;
+mod seal;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use zeroize::Zeroizing;
+
+pub use hasher::{HashError, Hasher};
+pub use keyring::{KeyRing, KeyRingError, Purpose};
+pub use seal::{DataKey, Place};
+
+use crate::core::clock::{Clock, MINUTE, Micros};
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::KeyId;
+use crate::core::rng::Rng;
+use crate::store::{Schema, Store};
+
+/// Data keys held in memory at most; beyond it the cache starts anew.
+const CACHE_MAX: usize = 10_000;
+/// A data key stays in memory at most this long after it was read.
+const CACHE_FOR: Micros = 10 * MINUTE;
+
+const FIND: &str = "select id, kek, wrapped, destroyed_at from data_key where subject = $1";
+const BY_ID: &str = "select id, kek, wrapped, destroyed_at from data_key where id = $1";
+const INSERT: &str = "insert into data_key (id, subject, kek, wrapped, made_at) values ($1, $2, $3, $4, $5) on conflict (subject) do nothing";
+const DESTROY: &str = "update data_key set wrapped = null, destroyed_at = $2 where subject = $1 and destroyed_at is null";
+const CANARY: &str = "select sealed from canary where kek = $1";
+const KEEP_CANARY: &str = "insert into canary (kek, sealed) values ($1, $2) on conflict (kek) do nothing";
+/// Every statement of this folder, for the test that prepares them all.
+pub const ALL: &[&str] = &[FIND, BY_ID, INSERT, DESTROY, CANARY, KEEP_CANARY];
+
+crate::row! {
+    struct KeyRow { id: KeyId, kek: i64, wrapped: Option<Vec<u8>>, destroyed_at: Option<i64> }
+}
+
+/// Why a sealed value did not open.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Its key was destroyed: the value is gone for good, as intended.
+    #[error("the value was erased")]
+    Erased,
+    /// The bytes, or the place they were found in, are not what was sealed.
+    #[error("the sealed value does not fit its place")]
+    Altered,
+    /// The keys' database failed.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+#[derive(Debug)]
+struct Inner {
+    keys: Store,
+    ring: KeyRing,
+    cache: Mutex<HashMap<String, (Micros, Arc<DataKey>)>>,
+    clock: Clock,
+    rng: Rng,
+}
+
+/// The vault. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Vault(Arc<Inner>);
+
+impl Vault {
+    /// Opens the vault over its own database, and proves the key ring by opening the canary sealed at first start.
+    ///
+    /// # Errors
+    /// When the database fails, or the key-encryption key is not the one this database was made with.
+    pub async fn open(keys: Store, ring: KeyRing, clock: Clock, rng: Rng) -> Result<Self, Fault> {
+        seal::self_test()?;
+        keys.migrate(Schema::Keys).await.context("migrate the keys' database")?;
+        let vault = Self(Arc::new(Inner { keys, ring, cache: Mutex::default(), clock, rng }));
+        vault.check_canary().await?;
+        Ok(vault)
+    }
+
+    async fn check_canary(&self) -> Result<(), Fault> {
+        const SECRET: &[u8] = b"countersign";
+        let (version, key) = self.0.ring.newest();
+        let place = Place { table: "canary", row: "1", column: "sealed" };
+        let held: Option<(Vec<u8>,)> = self.0.keys.query(CANARY).bind(version).optional().await.context("read the canary")?;
+        if let Some((sealed,)) = held {
+            let opened = key
+                .open(&place, &sealed)
+                .ok_or_else(|| Fault::new("the key-encryption key in `keys/` is not the one this database was made with; put the right `kek-1` back"))?;
+            return if opened.as_slice() == SECRET { Ok(()) } else { Err(Fault::new("the canary opened to something else")) };
+        }
+        let sealed = key.seal(&place, SECRET, &self.0.rng);
+        let mut work = self.0.keys.begin().await.context("begin")?;
+        work.query(KEEP_CANARY).bind(version).bind(sealed).execute().await.context("keep the canary")?;
+        work.commit(None).await.context("keep the canary")
+    }
+
+    /// The data key of `subject` (a person, a number, a record), made and durable when this is its first use.
+    ///
+    /// # Errors
+    /// [`OpenError::Erased`] when the subject was erased; a new key is not made in its place.
+    pub async fn key_for(&self, subject: &str) -> Result<Arc<DataKey>, OpenError> {
+        if let Some(key) = self.cached(subject) {
+            return Ok(key);
+        }
+        let found: Option<KeyRow> = self.0.keys.query(FIND).bind(subject).optional().await.context("read a data key")?;
+        let row = match found {
+            Some(row) => row,
+            None => self.make(subject).await?,
+        };
+        let key = Arc::new(self.unwrap_row(row)?);
+        self.remember(subject, &key);
+        Ok(key)
+    }
+
+    async fn make(&self, subject: &str) -> Result<KeyRow, Fault> {
+        let id = crate::core::id::KeyId::new(&self.0.clock, &self.0.rng);
+        let (version, kek) = self.0.ring.newest();
+        let plain = Zeroizing::new(self.0.rng.bytes::<32>());
+        let wrapped = kek.seal(&Place { table: "data_key", row: id.as_str(), column: "wrapped" }, plain.as_slice(), &self.0.rng);
+        let mut work = self.0.keys.begin().await.context("begin")?;
+        work.query(INSERT).bind(&id).bind(subject).bind(version).bind(wrapped).bind(self.0.clock.now()).execute().await.context("keep a data key")?;
+        work.commit(None).await.context("keep a data key")?;
+        // Two callers may have raced: whatever lies there now is the key.
+        self.0.keys.query(FIND).bind(subject).one().await.context("read the data key back")
+    }
+
+    fn unwrap_row(&self, row: KeyRow) -> Result<DataKey, OpenError> {
+        let (Some(wrapped), None) = (row.wrapped, row.destroyed_at) else { return Err(OpenError::Erased) };
+        let kek = self.0.ring.version(row.kek).ok_or_else(|| Fault::new(format!("`keys/kek-{}` is missing", row.kek)))?;
+        let plain = kek.open(&Place { table: "data_key", row: row.id.as_str(), column: "wrapped" }, &wrapped).ok_or(OpenError::Altered)?;
+        DataKey::new(row.id.as_str(), &plain).ok_or(OpenError::Altered)
+    }
+
+    fn cached(&self, name: &str) -> Option<Arc<DataKey>> {
+        let cache = self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let (at, key) = cache.get(name)?;
+        (self.0.clock.now().saturating_sub(*at) < CACHE_FOR).then(|| key.clone())
+    }
+
+    fn remember(&self, name: &str, key: &Arc<DataKey>) {
+        let mut cache = self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if cache.len() >= CACHE_MAX {
+            cache.clear();
+        }
+        cache.insert(name.to_owned(), (self.0.clock.now(), key.clone()));
+    }
+
+    /// Seals `plain` for `place` under the key of `subject`.
+    ///
+    /// # Errors
+    /// When the subject's key was destroyed, or the keys' database fails.
+    pub async fn seal(&self, subject: &str, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, OpenError> {
+        let key = self.key_for(subject).await?;
+        Ok(key.seal(place, plain, &self.0.rng))
+    }
+
+    /// Opens what [`Vault::seal`] made for this very place.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn unseal(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, OpenError> {
+        let id = seal::key_id(sealed).ok_or(OpenError::Altered)?;
+        let key = match self.cached(id) {
+            Some(key) => key,
+            None => {
+                let row: Option<KeyRow> = self.0.keys.query(BY_ID).bind(id).optional().await.context("read a data key")?;
+                let key = Arc::new(self.unwrap_row(row.ok_or(OpenError::Erased)?)?);
+                self.remember(id, &key);
+                key
+            }
+        };
+        key.open(place, sealed).ok_or(OpenError::Altered)
+    }
+
+    /// Opens to text.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn unseal_text(&self, place: &Place<'_>, sealed: &[u8]) -> Result<String, OpenError> {
+        let plain = self.unseal(place, sealed).await?;
+        String::from_utf8(plain.to_vec()).map_err(|_| OpenError::Altered)
+    }
+
+    /// Destroys the key of `subject`: everything sealed under it is gone.
+    ///
+    /// # Errors
+    /// When the keys' database fails; the key then still stands.
+    pub async fn destroy(&self, subject: &str) -> Result<bool, Fault> {
+        let mut work = self.0.keys.begin().await.context("begin")?;
+        let touched = work.query(DESTROY).bind(subject).bind(self.0.clock.now()).execute().await.context("destroy a data key")?;
+        work.commit(None).await.context("destroy a data key")?;
+        self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        Ok(touched == 1)
+    }
+
+    /// A keyed index of `value`: equal values of one column have equal indexes, and nobody without the key learns more.
+    #[must_use]
+    pub fn blind(&self, column: &str, value: &str) -> String {
+        self.0.ring.mac(Purpose::Index, &[column.as_bytes(), value.as_bytes()])[..16].iter().fold(String::with_capacity(32), |mut out, b| {
+            use std::fmt::Write as _;
+            let _ = write!(out, "{b:02x}");
+            out
+        })
+    }
+
+    /// HMAC-SHA-256 over length-prefixed parts under the key of `purpose`.
+    #[must_use]
+    pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {
+        self.0.ring.mac(purpose, parts)
+    }
+
+    /// The randomness the vault was opened with.
+    #[must_use]
+    pub fn rng(&self) -> &Rng {
+        &self.0.rng
+    }
+
+    /// The keys' database, for backup and checks.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.0.keys
+    }
+}
