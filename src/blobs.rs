@@ -36,8 +36,8 @@ pub trait Blobs: Send + Sync + std::fmt::Debug {
     fn open<'a>(&'a self, sha256: &'a str) -> BoxFuture<'a, Result<Option<Opened>, Fault>>;
     /// Removes a blob that nothing names.
     fn remove<'a>(&'a self, sha256: &'a str) -> BoxFuture<'a, Result<(), Fault>>;
-    /// Blobs older than `secs`, at most `most`, for the sweep.
-    fn older_than(&self, secs: u64, most: usize) -> BoxFuture<'_, Result<Vec<String>, Fault>>;
+    /// Blobs older than `secs` whose names follow `after`, in order, at most `most`, for the sweep.
+    fn older_than(&self, secs: u64, after: &str, most: usize) -> BoxFuture<'_, Result<Vec<String>, Fault>>;
 }
 
 /// Blobs as files below the data folder: `blobs/ab/abcd…`.
@@ -158,21 +158,23 @@ impl Blobs for FolderBlobs {
         })
     }
 
-    fn older_than(&self, secs: u64, most: usize) -> BoxFuture<'_, Result<Vec<String>, Fault>> {
-        let root = self.root.clone();
-        Box::pin(
-            async move { tokio::task::spawn_blocking(move || old_blobs(&root, secs, most)).await.context("look for old blobs")?.context("look for old blobs") },
-        )
+    fn older_than(&self, secs: u64, after: &str, most: usize) -> BoxFuture<'_, Result<Vec<String>, Fault>> {
+        let (root, after) = (self.root.clone(), after.to_owned());
+        let look = move || old_blobs(&root, secs, &after, most);
+        Box::pin(async move { tokio::task::spawn_blocking(look).await.context("look for old blobs")?.context("look for old blobs") })
     }
 }
 
-fn old_blobs(root: &Path, secs: u64, most: usize) -> std::io::Result<Vec<String>> {
+fn old_blobs(root: &Path, secs: u64, after: &str, most: usize) -> std::io::Result<Vec<String>> {
     let mut out = Vec::new();
-    for folder in std::fs::read_dir(root)?.filter_map(Result::ok).filter(|e| e.file_name().len() == 2) {
-        for entry in std::fs::read_dir(folder.path())?.filter_map(Result::ok) {
-            let age = entry.metadata()?.modified()?.elapsed().map_or(0, |d| d.as_secs());
-            if let (true, Some(name)) = (age > secs, entry.file_name().to_str()) {
-                out.push(name.to_owned());
+    let begin = after.get(..2).unwrap_or_default();
+    for folder in names(root)?.into_iter().filter(|n| n.len() == 2 && n.as_str() >= begin) {
+        let folder = root.join(folder);
+        for name in names(&folder)?.into_iter().filter(|n| n.as_str() > after) {
+            // A blob that went away in between is not old.
+            let age = std::fs::metadata(folder.join(&name)).and_then(|m| m.modified()).map_or(0, |at| at.elapsed().map_or(0, |d| d.as_secs()));
+            if age > secs {
+                out.push(name);
             }
             if out.len() >= most {
                 return Ok(out);
@@ -180,4 +182,11 @@ fn old_blobs(root: &Path, secs: u64, most: usize) -> std::io::Result<Vec<String>
         }
     }
     Ok(out)
+}
+
+/// What a folder holds, in order.
+fn names(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)?.filter_map(Result::ok).filter_map(|e| e.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    Ok(names)
 }

@@ -17,3 +17,8 @@ pub mod policy;
 pub mod store;
 pub mod trail;
 pub mod vault;
+pub mod demo;
+pub mod openapi;
+pub mod jobs;
+pub mod app;
+pub mod cli;

@@ -1,1 +1,5 @@
-fn main() {}
+//! The command line's entry: parses, runs, exits with the documented code.
+
+fn main() -> std::process::ExitCode {
+    countersign::cli::main()
+}

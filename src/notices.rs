@@ -15,7 +15,7 @@ use crate::vault::Place;
 const ATTEMPTS_MAX: i64 = 8;
 
 const INSERT: &str = "insert into notice (id, channel, person_id, template, sealed, made_at, due_at, attempts) values ($1, $2, $3, $4, $5, $6, $6, 0)";
-const DUE: &str = "select id, channel, person_id, template, sealed, attempts from notice where done_at is null and due_at <= $1 and channel <> 'page' and attempts < 8 order by due_at limit 20";
+const DUE: &str = "select id, channel, person_id, template, sealed, made_at, attempts from notice where done_at is null and due_at <= $1 and channel <> 'page' and attempts < 8 order by due_at limit 20";
 const DONE: &str = "update notice set done_at = $2, failed = null where id = $1 and done_at is null";
 const FAILED: &str = "update notice set attempts = attempts + 1, due_at = $2, failed = $3 where id = $1";
 const CLAIM: &str = "update notice set due_at = $3 where id = $1 and due_at <= $2 and done_at is null";
@@ -50,6 +50,8 @@ crate::row! {
         pub template: String,
         /// Its arguments, sealed.
         pub sealed: Vec<u8>,
+        /// When it was made.
+        pub made_at: i64,
         /// Tries so far.
         pub attempts: i64,
     }

@@ -21,6 +21,7 @@ error-413-text = The most this server takes here is { $max }. Choose something s
 error-413-plain-text = It is bigger than this server takes here. Choose something smaller.
 error-415-title = That format is not taken here
 error-415-text = Send the form from its own page.
+error-416-title = There is no such part
 error-422-title = Something needs correcting
 error-422-text = Go back, correct what is marked and send it again.
 error-429-title = Too many requests
@@ -38,3 +39,64 @@ error-link-home = Go to the home page
 error-link-sign-in = Sign in
 error-link-back = Go back
 error-link-status = Open the status page
+
+error-field = { $field } { $what }.
+error-503-integrity_fault-title = Only reading works now
+error-503-busy-title = Busy right now
+error-503-timeout-title = That took too long
+error-403-fresh-title = Confirm it is you first
+error-429-too_many_tries-title = Too many login attempts
+error-429-locked-title = This account is closed for now
+error-409-last_admin-title = This is the last administrator
+
+## By code: what a person reads when nothing more exact is known
+
+error-code-not_found = There is nothing at this address, or nothing you may see. Check it, or start from the home page.
+error-code-method = This address does not take that kind of request.
+error-code-internal = Check whether your last change arrived before you try again. If this happens again, give the reference to the operator of this server.
+error-code-bad_request = Something in the request is missing or not in the right form. Go back, check it and try again.
+error-code-invalid = Something in it is not right. Go back, correct it and send it again.
+error-code-forbidden = Your roles do not include it. An administrator can grant a role. The attempt is recorded.
+error-code-sign_in = This page is for people who are signed in.
+error-code-fresh = This needs your password and a code again, because the last time is too long ago. The attempt is recorded.
+error-code-csrf = It was open for too long, or it came from another site. Nothing was changed. Go back, reload the page and send it again.
+error-code-too_many = Too many requests in a short time. Wait { $seconds ->
+    [one] { $seconds } second
+   *[other] { $seconds } seconds
+} and try again.
+error-code-too_many_tries = Too many login attempts. Wait { $seconds ->
+    [one] { $seconds } second
+   *[other] { $seconds } seconds
+} and try again.
+error-code-locked = Too many login attempts. The account stays closed until an administrator unlocks it.
+error-code-too_many_of = You have as many of these as are allowed. Remove one first.
+error-code-too_many_fields = The form has more fields than this server takes.
+error-code-last_admin = This is the last administrator. Make another one first.
+error-code-state = This was changed in the meantime, or was done already. Reload the page and look before you try again.
+error-code-erased = The person or number this concerns was erased. Nothing can be added to it any more.
+error-code-busy = The server has much to do just now. Wait { $seconds ->
+    [one] { $seconds } second
+   *[other] { $seconds } seconds
+} and try again.
+error-code-unavailable = The database does not answer. Nothing was changed. Try again in a moment.
+error-code-timeout = It took longer than allowed. Check whether your last change arrived before you try again.
+error-code-integrity_fault = The audit trail does not hold together, so nothing may be changed until the operator has settled it. Reading and exporting still work.
+error-code-no_checkpoint = No signed checkpoint covers this yet. One follows within a second or so; try again.
+error-code-doubled_field = A field is there more than once. Send each field one time.
+error-code-not_utf8 = The text is not in UTF-8. Send the form from its own page.
+error-code-malformed = What was sent cannot be read. Check its form and send it again.
+error-code-broken_body = The connection broke off before everything had arrived. Send it again.
+error-code-not_a_form = Send the form from its own page.
+error-code-not_json = Send JSON, with the content type application/json.
+error-code-media_type = That format is not taken here. Send the form from its own page.
+error-code-too_large = It is bigger than this server takes here. Choose something smaller.
+error-code-bad_cookie = The browser sent a cookie this server did not make. Delete the cookies of this site and sign in again.
+error-code-plain_http = This server is reached by https only. Begin the address with https.
+error-code-credential_in_query = A token must never stand in an address, where logs keep it. Send it in the header Authorization, and revoke the one that was sent.
+error-code-bad_token = The token is not known, has expired or was revoked. Make a new one on your account page.
+error-code-two_credentials = The request carries more than one token. Send one.
+error-code-not_multipart = Send the file from its own page, as multipart/form-data.
+error-code-range = The file is shorter than the part asked for. Ask for it whole.
+error-code-quota = This is more than your share of the storage. Delete what you no longer need, or ask an administrator.
+error-code-bad_idempotency_key = The Idempotency-Key is not one this server takes: 1 to 255 printable ASCII characters.
+error-code-idempotency_mismatch = This Idempotency-Key was used for another request. Take a new one.

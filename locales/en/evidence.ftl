@@ -52,3 +52,6 @@ confirm-evidence-delete-verb = Delete the file
 flash-uploaded = { $name } is uploaded.
 flash-evidence-deleted = { $name } is deleted. Its entry and its hash are kept.
 flash-evidence-known = { $name } is uploaded. The same content was already here, so it is stored once.
+
+error-evidence-reason-long = The reason is too long. Use at most { $max } characters
+error-evidence-reason-characters = The reason holds characters that cannot be kept. Remove them

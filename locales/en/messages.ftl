@@ -40,8 +40,20 @@ attempt-sending = Handed to { $gateway }
 attempt-accepted = { $gateway } took it
 attempt-delivered = { $gateway } says it arrived
 attempt-failed = { $gateway } could not send it: { $reason }
-attempt-rejected = { $gateway } refused it: { $reason }
-attempt-unknown = No clear answer from { $gateway }, so it is not tried again
+attempt-rejected = Not sent by { $gateway }: { $reason }
+attempt-unknown = No clear answer from { $gateway }, so it is not tried again: { $reason }
+attempt-interrupted = The server stopped before an answer of { $gateway } was recorded, so it is not tried again
+
+gateway-sandbox = Sandbox
+gateway-none = None
+
+message-reason-no-gateway = no gateway is set up
+message-reason-refused = the gateway refused it
+message-reason-timeout = the answer did not come in time
+message-reason-gateway-fault = the gateway failed on the way
+message-reason-interrupted = the server stopped before an answer was recorded
+message-reason-erased = the number was erased
+message-reason-altered = the stored message was altered
 
 error-to-missing = Enter a phone number
 error-to-plus = Start the number with + and the country code
@@ -49,6 +61,9 @@ error-to-short = The number is too short
 error-to-long = The number is too long. It has at most 15 digits
 error-to-characters = A phone number has digits, spaces, dashes and brackets only
 error-to-country = There is no country with this code
+error-to-extension = A message cannot reach an extension. Enter the number without it
+error-to-scientific = A spreadsheet has turned this number into one like 1.4E+10 and lost digits. Enter it again
+error-to-kind = A number of this kind does not receive messages. Enter a mobile number
 error-to-invalid = This number cannot exist in its country. Check it and try again
 error-text-missing = Enter the text of the message
 error-text-long = { $max ->
@@ -56,5 +71,3 @@ error-text-long = { $max ->
    *[other] The text is too long. Use at most { $max } characters
 }
 error-text-characters = The text has characters that cannot be sent
-flash-message-queued = The message is recorded and waits to be sent.
-flash-message-held = The message is recorded but held: { $reason }

@@ -26,19 +26,17 @@ policy-uploads = Uploads
 policy-headers = Response headers
 policy-retention = Retention
 
-policy-group-identity = Signing in and the own account
+policy-group-sign-in = Signing in
+policy-group-account = The own account
+policy-group-identity = Guarding the door
 policy-group-people = People
 policy-group-evidence = Evidence
 policy-group-messages = Messages
-policy-group-audit = Audit trail
-policy-group-operation = Operation
-policy-group-api = API
+policy-group-trail = Audit trail
+policy-group-system = Operation
 
-condition-not-self = Not on one's own account.
-condition-not-author = Not on what one made oneself.
-condition-owner = Only on one's own.
-condition-last-admin = Never on the last administrator.
-condition-window = Only within the time given to the assessor.
+circle-anyone = anyone, signed in or not
+circle-person = everyone who is signed in
 
 config-title = Settings
 config-lead = What this server runs with, read-only. To change a setting, change the configuration and start the server again.
@@ -65,6 +63,8 @@ status-checked = Checked
 status-checks = Checks
 status-facts = This server
 fact-version = Version
+fact-build = Build
+fact-size = Entries in the trail
 fact-database = Database
 fact-origin = Log origin
 fact-started = Started
@@ -77,38 +77,56 @@ check-database-slow = Answers slowly.
 check-database-slow-remedy = Look at the disk and at other programs on this machine.
 check-trail = Audit trail
 check-trail-ok = Head, entries and last checkpoint agree.
-check-trail-bad = { $part } does not agree with the last checkpoint.
-check-trail-remedy = Keep this server as it is. Verify an export and the last backup with countersign-verify, then follow “When the trail does not hold together” in SECURITY.md.
+check-trail-bad = Its parts do not agree. Only signing in, reading and exporting work.
+check-trail-remedy = Keep this server as it is. Run countersign check, which says which part disagrees. Verify an export and the last backup with countersign-verify, then follow “When the trail does not hold together” in SECURITY.md.
 check-checkpoint = Checkpoints
 check-checkpoint-ok = The last one is recent.
+check-checkpoint-none = No checkpoint was signed yet.
 check-checkpoint-late = The last one is older than it should be.
 check-checkpoint-remedy = Look at the log for errors of the signer.
 check-keys = Keys
-check-keys-ok = Present, readable by this server only.
+check-keys-ok = Exported to a recovery recipient.
 check-keys-export = Never exported to a recovery recipient. If this disk is lost, sealed values are lost.
 check-keys-export-remedy = Export them and keep the result elsewhere.
 check-mail = Mail
-check-mail-ok = The mail server answers.
+check-mail-ok = Set up.
 check-mail-none = Not set up. Links have to be handed over, and notices are shown at the next sign-in.
 check-mail-none-remedy = Set the smtp settings.
-check-mail-bad = The mail server does not answer.
-check-mail-bad-remedy = Check the smtp settings and the network.
-check-disk = Disk
-check-disk-ok = { $free } free.
-check-disk-low = Only { $free } free.
-check-disk-remedy = Make room before uploads and the trail have to stop.
-check-backup = Backup
-check-backup-ok = The last one was verified.
-check-backup-none = No backup was made here yet.
-check-backup-remedy = Run countersign backup create, and keep the result elsewhere.
-check-proxy = Address
-check-proxy-ok = Requests arrive at the address set.
-check-proxy-bad = This page was asked for at another address than the one set.
-check-proxy-remedy = Let the proxy pass Host and the scheme on, and list it in trusted_proxies.
+check-notices = Notices
+check-notices-ok = None is stuck.
+check-notices-stuck = { $count ->
+    [one] One could not be delivered.
+   *[other] { $count } could not be delivered.
+}
+check-notices-stuck-remedy = Check the mail settings and the log, then tell the people concerned another way.
+check-folder = Data folder
+check-folder-ok = Readable by this server only.
+check-folder-wide = { $count ->
+    [one] One file or folder can be reached by others.
+   *[other] { $count } files or folders can be reached by others.
+}
+check-folder-wide-remedy = Run chmod -R go= on the data folder.
+check-folder-unread = Its rights could not be looked at.
+check-folder-unread-remedy = Check the owner of the data folder.
+check-database-bad = Does not answer.
+check-database-bad-remedy = Look at the database and at the log.
 check-clock = Clock
-check-clock-ok = Did not jump since the start.
-check-clock-bad = Jumped since the start.
+check-clock-ok = Agrees with the last checkpoint.
+check-clock-bad = Stands before the last checkpoint: it was set back.
 check-clock-remedy = Check the time service of this machine.
 check-gateway = Message gateway
 check-gateway-sandbox = The sandbox is in use; nothing leaves this server.
 check-gateway-sandbox-remedy = Set a real gateway before you rely on it.
+
+## Waiting on the home page
+
+wait-locked-accounts = { $count ->
+    [one] One account is closed after too many wrong attempts
+   *[other] { $count } accounts are closed after too many wrong attempts
+}
+notice-password-changed = Your password was changed
+notice-totp-changed = Your authenticator was changed or reset
+notice-email-changed = Your e-mail address was changed
+notice-codes-changed = Your recovery codes were made anew
+notice-new-sign-in = Your account was used on a new device
+notice-other = Something about your account changed

@@ -31,9 +31,10 @@ create table audit_chain (
   log bigint not null,
   seq bigint not null,
   event_id text not null unique references audit_event (id),
-  prev bytea not null unique,
+  prev bytea not null,
   leaf_hash bytea not null,
-  primary key (log, seq)
+  primary key (log, seq),
+  unique (log, prev)
 );
 
 -- Personal values of an entry, sealed under the subject's key; deleting one keeps every proof valid.

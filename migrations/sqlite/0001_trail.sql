@@ -31,9 +31,10 @@ create table audit_chain (
   log integer not null,
   seq integer not null,
   event_id text not null unique references audit_event (id),
-  prev blob not null unique,
+  prev blob not null,
   leaf_hash blob not null,
-  primary key (log, seq)
+  primary key (log, seq),
+  unique (log, prev)
 ) strict;
 
 -- Personal values of an entry, sealed under the subject's key; deleting one keeps every proof valid.

@@ -25,7 +25,7 @@ pub enum Chore {
     Idempotency,
     /// What the sandbox gateway delivered.
     Sandbox,
-    /// The log's head at first start, before anything can be recorded in it.
+    /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
 }
 
@@ -57,7 +57,7 @@ impl Chore {
             Self::Fixed => &["fixed"],
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],
-            Self::Origin => &["audit_head"],
+            Self::Origin => &["audit_head", "audit_pending"],
         }
     }
 }

@@ -111,9 +111,10 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
         out.extend(compare_note(db, keeper, "checkpoint", row.note.as_bytes(), size).await);
     }
     if let Some(note) = &file {
-        // A file of the origin before this one is merely behind.
+        // A file of the origin before this one is merely behind, until this one's first checkpoint.
         let other_origin = !note.starts_with(format!("{origin}\n").as_bytes());
-        let found = if other_origin && size == 0 { Vec::new() } else { compare_note(db, keeper, "checkpoint file", note, size).await };
+        let found =
+            if other_origin && (size == 0 || (log > 1 && kept.is_none())) { Vec::new() } else { compare_note(db, keeper, "checkpoint file", note, size).await };
         out.extend(found);
     }
     match keeper.signer().last(&origin).await {
@@ -191,15 +192,19 @@ async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8],
 /// When the database fails on the way.
 pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
     let (log, origin) = db.log();
+    // The head first: a server that runs beside adds entries while this reads.
+    let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
     let mut walker = Walker::new(&origin);
     let mut rows = db.query(SINCE).bind(log).bind(0_i64).stream::<LinkRow>().context("read the log")?;
     while let Some(row) = rows.try_next().await.context("read the log")? {
+        if row.seq >= head.size {
+            break;
+        }
         if let Err(finding) = walker.push(&row.leaf()?) {
             return Ok((walker.size(), Some(finding.line())));
         }
     }
     drop(rows);
-    let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
     let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
     let root = frontier.root();
     let walk = walker.finish((frontier.size() >= 1).then_some(&root));

@@ -20,7 +20,7 @@ use tokio::sync::{Notify, watch};
 
 pub use chore::{Chore, ChoreTx};
 pub use detail::{Detail, Outcome};
-pub use event::SQL as EVENT_SQL;
+pub use event::{ADDRESS_INDEX, SQL as EVENT_SQL};
 pub use sequence::{SQL as SEQUENCE_SQL, Sequencer, run_postgres};
 
 use crate::core::clock::Clock;
@@ -245,6 +245,12 @@ impl Db {
     #[must_use]
     pub fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What happened while the trail was in doubt.
+    #[must_use]
+    pub fn fault_log(&self) -> &FaultLog {
+        &self.0.fault_log
     }
 
     /// What this process is.

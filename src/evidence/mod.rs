@@ -1,3 +1,341 @@
 //! Uploaded evidence: received whole, durable, named by its hash; deleted items keep their row, their entry and their hash.
+//! Must stay true: an item is committed only after its file is durable under the hash the item names; a file leaves the
+//! server only after its entry is durable.
 
 pub mod kind;
+pub mod sql;
+mod sweep;
+pub mod web;
+mod web_content;
+mod web_multipart;
+mod web_upload;
+
+pub use sweep::sweep;
+
+use crate::blobs::Incoming;
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::{EvidenceId, PersonId};
+use crate::core::text::fold;
+use crate::db::{Db, DbError, Detail, Outcome};
+use crate::policy::{On, Permit, Resource};
+use kind::Kind;
+
+/// Characters of a file's name.
+pub const NAME_CHARS_MAX: usize = 200;
+/// Characters of the reason for a deletion.
+pub const REASON_CHARS_MAX: usize = 500;
+/// Items of one page.
+pub const PAGE_ITEMS_MAX: usize = 50;
+/// Items of one answer of the API.
+pub const LIST_ITEMS_MAX: usize = 100;
+/// Digits of a hash from which on a search finds by it; fewer may as well be part of a name.
+const HASH_DIGITS_MIN: usize = 8;
+/// Sorts after every id in every collation: a letter that no hex digit is.
+const NEWEST: &str = "evd_g";
+
+crate::acts! {
+    /// Upload a file.
+    Upload = "evidence.upload" on On,
+    /// See what there is.
+    List = "evidence.list" on On,
+    /// Get the file itself.
+    Download = "evidence.download" on Evidence,
+    /// Delete the file, keeping its entry and its hash.
+    Delete = "evidence.delete" on Evidence,
+}
+
+crate::row! {
+    /// An item as stored, with the name of its owner.
+    #[derive(Clone, Debug)]
+    pub struct Evidence {
+        /// Id.
+        pub id: EvidenceId,
+        /// Who uploaded it.
+        pub owner_id: PersonId,
+        /// The name they are shown by.
+        pub owner: String,
+        /// The file's name: data, never a path.
+        pub name: String,
+        /// The content type it is served with.
+        pub kind: String,
+        /// Bytes.
+        pub size: i64,
+        /// SHA-256 in hex.
+        pub sha256: String,
+        /// When it was uploaded.
+        pub made_at: i64,
+        /// When it was deleted.
+        pub deleted_at: Option<i64>,
+        /// Why.
+        pub deleted_because: Option<String>,
+    }
+}
+
+impl Resource for Evidence {
+    fn on(&self) -> On {
+        On {
+            label: Some(self.name.clone()),
+            owner: Some(self.owner_id.clone()),
+            // The name is the owner's, so it is sealed under their key whoever reads it.
+            subject: Some(self.owner_id.to_string()),
+            ..On::one("evidence", &self.id)
+        }
+    }
+}
+
+/// A file that arrived whole and was found fit, not yet durable.
+#[derive(Debug)]
+pub struct Received {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes.
+    pub incoming: Incoming,
+    /// The idempotency key of the request, hashed.
+    pub key: Option<String>,
+}
+
+/// What one person may keep here.
+#[derive(Clone, Copy, Debug)]
+pub struct Quota {
+    /// Bytes of all live files.
+    pub bytes_max: i64,
+    /// Number of live files.
+    pub files_max: i64,
+}
+
+crate::row! {
+    /// What one person keeps here.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Usage {
+        /// Bytes of all live files.
+        pub bytes: i64,
+        /// Number of live files.
+        pub files: i64,
+    }
+}
+
+impl Quota {
+    /// Is there room for one more file of `size` bytes?
+    fn admits(self, used: Usage, size: i64) -> Result<(), Error> {
+        let fits = used.files < self.files_max && used.bytes.checked_add(size).is_some_and(|sum| sum <= self.bytes_max);
+        if fits { Ok(()) } else { Err(Error::Quota) }
+    }
+}
+
+/// What a verb of this slice can be refused with.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The owner's space does not take this file.
+    #[error("there is not enough space left")]
+    Quota,
+    /// The state does not allow it (any more).
+    #[error("the state does not allow it")]
+    State,
+    /// The database.
+    #[error(transparent)]
+    Db(#[from] DbError),
+    /// Something inside.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+}
+
+impl From<crate::store::StoreError> for Error {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::Db(error.into())
+    }
+}
+
+/// Makes a received file durable and commits its item. The same content may be there already: it is stored once and listed twice.
+///
+/// # Errors
+/// [`Error::Quota`]; then nothing was committed, and a file that nothing names is swept.
+pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received: Received, quota: Quota) -> Result<EvidenceId, Error> {
+    let Received { name, kind, incoming, key } = received;
+    let size = i64::try_from(incoming.size()).context("count the bytes of an upload")?;
+    // Asked again below; here it spares the disk a flush.
+    quota.admits(usage(db, owner).await?, size)?;
+    let stored = {
+        let _keeping = sweep::keeping().await;
+        incoming.keep().await?
+    };
+    let id = EvidenceId::new(db.clock(), db.rng());
+    let permit = permit.naming(&id).about(owner.as_str());
+    let mut tx = db.begin(&permit).await?;
+    let now = tx.now();
+    tx.query(sql::LOCK_QUOTA).execute().await?;
+    let used: Usage = tx.query(sql::USAGE).bind(owner).one().await?;
+    quota.admits(used, size)?;
+    let insert = tx.write(sql::INSERT).bind(&id).bind(owner).bind(name.as_str()).bind(fold(&name)).bind(kind.mime).bind(size);
+    insert.bind(stored.sha256.as_str()).bind(now).execute().await?;
+    let detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name).keyed(key);
+    tx.commit(permit, detail).await?;
+    Ok(id)
+}
+
+/// Records that `bytes` of the file, from `start` on, are about to leave.
+///
+/// # Errors
+/// When the entry could not be made durable: then nothing may leave.
+pub async fn download(db: &Db, permit: Permit<Download>, item: &Evidence, start: i64, bytes: i64) -> Result<(), Error> {
+    db.record(permit, Detail::ok().with("sha256", item.sha256.as_str()).with("from", start).with("bytes", bytes)).await?;
+    Ok(())
+}
+
+/// Records that the stored file is not what was uploaded; `found` is its hash now.
+///
+/// # Errors
+/// When the entry could not be made durable.
+pub async fn altered(db: &Db, permit: Permit<Download>, item: &Evidence, found: &str) -> Result<(), Error> {
+    let detail = Detail::of(Outcome::Error).because("hash_mismatch").with("sha256", item.sha256.as_str()).with("found", found);
+    db.record(permit, detail).await?;
+    Ok(())
+}
+
+/// Deletes an item: nobody gets its file any more, its row and its hash stay. The file itself is left for the sweep, which
+/// spares it while another item has the same content.
+///
+/// # Errors
+/// [`Error::State`] when it is deleted already.
+pub async fn delete(db: &Db, permit: Permit<Delete>, item: &Evidence, reason: &str) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    let now = tx.now();
+    if tx.write(sql::DELETE).bind(&item.id).bind(&item.owner_id).bind(now).bind(reason).execute().await? != 1 {
+        return Err(Error::State);
+    }
+    tx.commit(permit, Detail::ok().with("sha256", item.sha256.as_str()).personal("reason", reason)).await?;
+    Ok(())
+}
+
+/// The item of this id, live or deleted.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_id(db: &Db, id: &EvidenceId) -> Result<Option<Evidence>, Fault> {
+    db.query(sql::BY_ID).bind(id).optional().await.context("find evidence")
+}
+
+/// What a person keeps here.
+///
+/// # Errors
+/// When the database fails.
+pub async fn usage(db: &Db, owner: &PersonId) -> Result<Usage, Fault> {
+    db.query(sql::USAGE).bind(owner).one().await.context("sum up the evidence of a person")
+}
+
+/// Where the chain has the entry of an item's upload; none while it is not linked, or of an earlier log.
+///
+/// # Errors
+/// When the database fails.
+pub async fn upload_seq(db: &Db, id: &EvidenceId) -> Result<Option<i64>, Fault> {
+    let row: Option<(i64,)> = db.query(sql::UPLOAD_SEQ).bind(id).bind(db.log().0).optional().await.context("find the entry of an upload")?;
+    Ok(row.map(|(seq,)| seq))
+}
+
+/// What is looked for, and from which place on.
+#[derive(Clone, Debug, Default)]
+pub struct Look {
+    /// Part of a name, or the beginning of a hash.
+    pub q: String,
+    /// Older than this.
+    pub after: Option<EvidenceId>,
+    /// Newer than this; `after` gives way to it.
+    pub before: Option<EvidenceId>,
+}
+
+/// Live items, newest first, and whether there are more on either side.
+#[derive(Debug)]
+pub struct Page {
+    /// At most as many as were asked for.
+    pub items: Vec<Evidence>,
+    /// More on the older side.
+    pub older: bool,
+    /// More on the newer side.
+    pub newer: bool,
+}
+
+/// At most `most` live items, newest first, keyset by id.
+///
+/// # Errors
+/// When the database fails.
+pub async fn page(db: &Db, look: &Look, most: usize) -> Result<Page, Fault> {
+    let most = most.clamp(1, LIST_ITEMS_MAX);
+    let limit = i64::try_from(most + 1).context("count items")?;
+    let (sql, place) = match (&look.before, &look.after) {
+        (Some(before), _) => (sql::PAGE_NEWER, before.as_str()),
+        (None, Some(after)) => (sql::PAGE_OLDER, after.as_str()),
+        (None, None) => (sql::PAGE_OLDER, NEWEST),
+    };
+    let query = db.query(sql).bind(name_pattern(&look.q)).bind(hash_pattern(&look.q)).bind(place).bind(limit);
+    let mut items: Vec<Evidence> = query.all().await.context("list evidence")?;
+    let more = items.len() > most;
+    items.truncate(most);
+    if look.before.is_some() {
+        items.reverse();
+        return Ok(Page { items, older: true, newer: more });
+    }
+    Ok(Page { items, older: more, newer: look.after.is_some() })
+}
+
+/// Names that hold `q`, whatever their case; `%`, `_` and `\` stand for themselves.
+fn name_pattern(q: &str) -> String {
+    let escaped: String = fold(q).chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    format!("%{escaped}%")
+}
+
+/// Hashes that begin with `q`; nothing at all when it cannot be the beginning of one.
+fn hash_pattern(q: &str) -> String {
+    let fits = (HASH_DIGITS_MIN..=64).contains(&q.len()) && q.bytes().all(|b| b.is_ascii_hexdigit());
+    if fits { format!("{}%", q.to_ascii_lowercase()) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quota_is_full_at_its_last_byte_and_its_last_file() {
+        let quota = Quota { bytes_max: 100, files_max: 2 };
+        for (bytes, files, size, fits) in
+            [(0, 0, 100, true), (0, 0, 101, false), (99, 1, 1, true), (99, 1, 2, false), (0, 2, 1, false), (i64::MAX, 0, 1, false)]
+        {
+            assert_eq!(quota.admits(Usage { bytes, files }, size).is_ok(), fits, "{bytes} {files} {size}");
+        }
+    }
+
+    #[test]
+    fn a_search_takes_its_wildcards_for_characters() {
+        assert_eq!(name_pattern(""), "%%");
+        assert_eq!(name_pattern("Ä_100%"), "%ä\\_100\\%%");
+        assert_eq!(name_pattern("a\\b"), "%a\\\\b%");
+    }
+
+    #[test]
+    fn a_search_by_hash_needs_the_beginning_of_one() {
+        assert_eq!(hash_pattern("ABCDEF01"), "abcdef01%");
+        for q in ["", "abcdef0", "abcdefg1", "abcdef0%", &"a".repeat(65)] {
+            assert_eq!(hash_pattern(q), "", "{q:?}");
+        }
+    }
+
+    #[test]
+    fn the_policy_sees_the_owner_and_the_entry_seals_the_name_under_their_key() {
+        let owner: PersonId = "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().unwrap();
+        let item = Evidence {
+            id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().unwrap(),
+            owner_id: owner.clone(),
+            owner: "Ada".into(),
+            name: "a.txt".into(),
+            kind: "text/plain".into(),
+            size: 1,
+            sha256: "00".repeat(32),
+            made_at: 0,
+            deleted_at: None,
+            deleted_because: None,
+        };
+        let on = item.on();
+        assert_eq!((on.kind, on.id.as_deref(), on.label.as_deref()), ("evidence", Some(item.id.as_str()), Some("a.txt")));
+        assert_eq!((on.owner, on.subject), (Some(owner.clone()), Some(owner.to_string())));
+    }
+}

@@ -42,6 +42,10 @@ pub struct Shared {
     pub limits: Limits,
     /// Turns credentials into callers.
     pub door: Arc<dyn super::gate::Door>,
+    /// Wakes the worker that sends messages.
+    pub work: Arc<tokio::sync::Notify>,
+    /// This is a demonstration: single-use sign-in links work, on loopback only.
+    pub demo: bool,
     /// Set once everything is ready to serve; cleared when draining.
     pub ready: AtomicBool,
 }

@@ -79,7 +79,8 @@ pub fn both_times(at: Micros, zone: &str) -> (String, String) {
 }
 
 /// `12.3 MB`, powers of 1000 as disks and browsers count.
-fn bytes(n: u64) -> String {
+#[must_use]
+pub fn bytes(n: u64) -> String {
     const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
     let mut value = n * 10;
     let mut unit = 0;

@@ -196,7 +196,7 @@ pub async fn page(db: &Db, q: &str, after: Option<&str>, before: Option<&str>) -
         people.reverse();
         return Ok(Page { people, older: true, newer });
     }
-    let start = after.unwrap_or("usr_~");
+    let start = after.unwrap_or("usr_g");
     let mut people: Vec<Person> = db.query(sql::PAGE_OLDER).bind(pattern).bind(start).all().await.context("list people")?;
     let older = people.len() > 50;
     people.truncate(50);

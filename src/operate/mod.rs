@@ -1,4 +1,12 @@
 //! Acts of running the server, and the pages that show what is in force: home, policies, settings, status, health.
+//! Must stay true: health tells strangers nothing but whether it works, and nothing here writes but what marks a notice as read.
+
+pub mod health;
+pub mod home;
+pub mod shown;
+pub mod sql;
+pub mod status;
+pub mod web;
 
 crate::acts! {
     /// The server started.
@@ -12,3 +20,6 @@ crate::acts! {
     /// Make a backup.
     Backup = "backup.create" on crate::policy::On,
 }
+
+/// Notes when the keys were exported to a recovery recipient.
+pub const KEYS_EXPORTED: &str = "insert into fixed (name, value) values ('keys_exported_at', $1) on conflict (name) do update set value = excluded.value";

@@ -16,7 +16,7 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
 
-pub use migrate::{Schema, VersionState};
+pub use migrate::{Schema, VersionState, check_file};
 pub use query::{Query, Record, compose};
 pub use writer::{Pending, Sequence, Writer};
 

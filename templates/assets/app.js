@@ -75,7 +75,7 @@ for (const area of all("textarea[data-count]")) {
   update();
 }
 
-// Leaving a form half filled in asks first; sending one twice is not possible.
+// Leaving a form half filled in asks first; sending one twice by a double click is not possible.
 const dirty = new Set();
 for (const form of all("form[data-guard]")) {
   form.addEventListener("input", () => dirty.add(form));
@@ -85,6 +85,7 @@ for (const form of all('form[method="post"]')) {
   form.addEventListener("submit", (event) => {
     if (form.dataset.sent) { event.preventDefault(); return; }
     form.dataset.sent = "1";
+    setTimeout(() => { delete form.dataset.sent; }, 4000); // a download leaves the page as it is
     dirty.delete(form);
   });
 }
@@ -106,8 +107,10 @@ for (const form of all("form[data-upload]")) {
   const line = make("p", { className: "hint" });
   const box = make("div", { className: "uploading", hidden: true }, bar, line);
   form.append(box);
+  let busy = false;
 
   const stop = (text) => {
+    busy = false;
     delete form.dataset.sent;
     bar.hidden = true;
     line.textContent = text;
@@ -119,12 +122,14 @@ for (const form of all("form[data-upload]")) {
     const file = input.files[0];
     if (event.defaultPrevented || !file) return;
     event.preventDefault();
+    if (busy) return;
     box.hidden = false;
     bar.hidden = false;
     line.className = "hint";
     if (file.size > Number(words.max)) { stop(words.tooBig); return; }
     if (file.size === 0) { stop(words.empty); return; }
 
+    busy = true;
     let told = -1;
     const request = new XMLHttpRequest();
     request.open("POST", form.action);

@@ -1,0 +1,272 @@
+//! The arguments. Secrets are never among them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::Inputs;
+
+/// Compliance evidence, messaging and intake on one verifiable audit trail.
+#[derive(Debug, Parser)]
+#[command(name = "countersign", version, arg_required_else_help = true, after_help = EXAMPLES)]
+pub struct Cli {
+    /// The configuration file (also COUNTERSIGN_CONFIG).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The data folder (overrides the configuration).
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// A folder of policy files that replace the built-in ones.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub policies: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "Examples:
+  countersign demo                                   try it: a throw-away server with sample people
+  countersign keys generate --data /var/lib/countersign
+  countersign serve --config /etc/countersign/countersign.toml
+  countersign check --config /etc/countersign/countersign.toml
+  countersign audit export --out ./trail && countersign-verify ./trail --key \"$VKEY\"
+
+Exit codes: 0 fine, 1 a finding, 2 could not run, 3 policy not met.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve until told to stop.
+    Serve {
+        /// Address and port (overrides the configuration).
+        #[arg(long, value_name = "ADDR:PORT")]
+        listen: Option<SocketAddr>,
+    },
+    /// Serve a throw-away demonstration on loopback, with one person per role.
+    Demo {
+        /// Loopback address and port; port 0 picks a free one.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+        listen: SocketAddr,
+        /// Print one line of JSON first.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check configuration, keys, permissions, database and trail without serving.
+    Check {
+        /// Re-hash every entry of the trail.
+        #[arg(long)]
+        full: bool,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Bring the database's schema up to date.
+    Migrate {
+        /// Only say what is pending.
+        #[arg(long)]
+        check: bool,
+    },
+    /// People, from the console.
+    #[command(subcommand)]
+    User(UserCommand),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(AuditCommand),
+    /// Keys.
+    #[command(subcommand)]
+    Keys(KeysCommand),
+    /// Backups.
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Settings.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Ask the running server whether it is ready; for containers.
+    Healthcheck,
+    /// Print the version.
+    Version {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A person by user name, and how to print.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// The user name.
+    pub username: String,
+    /// JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Acts on people from the console, each an entry with the actor `console`.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
+    /// Create a person; prints the single-use link with which they set their password.
+    Create {
+        /// The user name.
+        username: String,
+        /// The name people see.
+        #[arg(long)]
+        name: String,
+        /// For mails.
+        #[arg(long)]
+        email: Option<String>,
+        /// A role; may be given more than once.
+        #[arg(long = "role", required = true)]
+        roles: Vec<String>,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// List people.
+    List {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Disable a person: sessions and tokens end.
+    Disable(Named),
+    /// Enable a disabled person.
+    Enable(Named),
+    /// Lift the lock after too many tries.
+    Unlock(Named),
+    /// Make a single-use link for a new password.
+    ResetPassword(Named),
+    /// Let a person enrol a new authenticator.
+    ResetTotp(Named),
+}
+
+/// The trail.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Re-hash every entry and compare it with the head and the signed checkpoints.
+    Verify {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write a folder that `countersign-verify` checks offline.
+    Export {
+        /// A new or empty folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// After an integrity fault: go on under a new origin whose first entry names the last known state.
+    NewOrigin {
+        /// Why, in your words; kept sealed beside the entry.
+        #[arg(long)]
+        reason: String,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make the keys of a new installation; never overwrites.
+    Generate {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the keys, encrypted with a passphrase, to a file for a recovery recipient.
+    Export {
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+        /// A file that holds the passphrase (at least 20 characters).
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+    },
+    /// Put keys back from a recovery file; never overwrites.
+    Import {
+        /// The recovery file.
+        file: PathBuf,
+        /// A file that holds the passphrase.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: PathBuf,
+    },
+    /// Print the log's verifier key.
+    Vkey {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Backups.
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Write database, files, policies and the trail's head to a new folder, with a manifest of hashes. Keys are not in it.
+    Create {
+        /// A new folder.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// A new folder for the database of wrapped data keys; keep it in a shorter rotation of its own.
+        #[arg(long, value_name = "DIR")]
+        data_keys: Option<PathBuf>,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Check every hash of a backup and the database in it.
+    Verify {
+        /// The backup's folder.
+        dir: PathBuf,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Put a backup into a new data folder; the keys are put back separately.
+    Restore {
+        /// The backup's folder.
+        dir: PathBuf,
+        /// The folder of the wrapped data keys.
+        #[arg(long, value_name = "DIR")]
+        data_keys: Option<PathBuf>,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting in force with its source; secrets masked.
+    Show {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// A commented example file.
+    Example,
+}
+
+impl Cli {
+    /// What the configuration is read from, with the flags of this call.
+    #[must_use]
+    pub fn inputs(&self) -> Inputs {
+        let mut inputs = Inputs::from_process();
+        if self.config.is_some() {
+            inputs.config.clone_from(&self.config);
+        }
+        for (key, value) in [("data", &self.data), ("policies", &self.policies)] {
+            if let Some(path) = value {
+                inputs.flags.push((key.into(), path.display().to_string()));
+            }
+        }
+        inputs
+    }
+}

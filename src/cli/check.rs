@@ -1,0 +1,130 @@
+//! `countersign check`: everything that can be checked without serving, with a remedy per finding. Exit 1 on a finding.
+
+use serde::Serialize;
+
+use super::{Failure, out};
+use crate::app::{Migrate, acts, open_db, open_folder};
+use crate::config::{Config, Inputs};
+use crate::core::clock::Clock;
+use crate::core::folder::DataFolder;
+use crate::core::rng::Rng;
+use crate::db::integrity;
+use crate::http::headers::HeaderPolicy;
+use crate::policies::Policies;
+use crate::policy::Policy;
+use crate::vault::KeyRing;
+
+/// One checked thing.
+#[derive(Debug, Serialize)]
+struct Line {
+    name: &'static str,
+    state: &'static str,
+    says: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    remedy: Option<String>,
+}
+
+fn ok(name: &'static str, says: impl Into<String>) -> Line {
+    Line { name, state: "ok", says: says.into(), remedy: None }
+}
+
+fn bad(name: &'static str, says: impl Into<String>, remedy: &str) -> Line {
+    Line { name, state: "bad", says: says.into(), remedy: Some(remedy.to_owned()) }
+}
+
+fn warn(name: &'static str, says: impl Into<String>, remedy: &str) -> Line {
+    Line { name, state: "warn", says: says.into(), remedy: Some(remedy.to_owned()) }
+}
+
+pub(super) async fn run(inputs: &Inputs, full: bool, json: bool) -> Result<(), Failure> {
+    let lines = look(inputs, full).await;
+    let worst = lines.iter().find(|l| l.state == "bad").map(|l| format!("{}: {}", l.name, l.says));
+    if json {
+        out::json(&serde_json::json!({ "ok": worst.is_none(), "checks": lines }))?;
+    } else {
+        for line in &lines {
+            out::line(&format!("{:4} {}: {}", line.state, line.name, line.says))?;
+            if let Some(remedy) = &line.remedy {
+                out::line(&format!("     -> {remedy}"))?;
+            }
+        }
+    }
+    worst.map_or(Ok(()), |what| Err(Failure::Finding(what)))
+}
+
+async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
+    let config = match Config::load(inputs) {
+        Ok(config) => config,
+        Err(faults) => return vec![bad("configuration", faults.0.join(" "), "mend the settings it names; `countersign config example` shows all")],
+    };
+    let mut lines = vec![ok("configuration", format!("{} settings", config.show().len()))];
+    lines.push(policies(&config));
+    let folder = match open_folder(&config.data, false) {
+        Ok(folder) => folder,
+        Err(error) => {
+            lines.push(bad("data folder", error.to_string(), "make it, or correct `data`"));
+            return lines;
+        }
+    };
+    lines.push(permissions(&folder));
+    match KeyRing::read(&folder.keys()) {
+        Ok(_) => lines.push(ok("keys", format!("complete in {}", folder.keys().display()))),
+        Err(error) => {
+            lines.push(bad("keys", error.to_string(), "run `countersign keys generate` for a new installation, or put the keys back"));
+            return lines;
+        }
+    }
+    lines.extend(trail(&config, &folder, full).await);
+    lines
+}
+
+fn policies(config: &Config) -> Line {
+    let read = Policies::read(config.policies.as_deref()).map_err(|e| e.to_string()).and_then(|p| {
+        Policy::parse(&p.texts["access"], &acts()).map_err(|e| e.to_string())?;
+        HeaderPolicy::parse(&p.texts["headers"], config.is_https())?;
+        Ok(p.hash())
+    });
+    match read {
+        Ok(hash) => ok("policies", format!("sha256 {hash}")),
+        Err(error) => bad("policies", error, "mend the file it names"),
+    }
+}
+
+fn permissions(folder: &DataFolder) -> Line {
+    match folder.wide_permissions() {
+        Ok(rights) if rights.wide.is_empty() && rights.complete => ok("permissions", "folders 0700, files 0600"),
+        Ok(rights) if rights.wide.is_empty() => warn("permissions", "more than 100,000 files; the rest was not looked at", "run `find` over the blobs"),
+        Ok(rights) => {
+            let (path, mode) = &rights.wide[0];
+            bad("permissions", format!("{} can be reached by others (mode {:o}), and {} more", path.display(), mode & 0o777, rights.wide.len() - 1), "run `chmod -R go-rwx` on the data folder")
+        }
+        Err(error) => bad("permissions", error.to_string(), "let the server's own user run this"),
+    }
+}
+
+async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
+    const MEND: &str = "keep a copy of the data folder, find out what happened, then either restore what is missing or go on with `countersign audit new-origin --reason …`, whose first entry names the last known checkpoint and the gap";
+    let (db, keeper) = match open_db(config, folder, &Clock::system(), &Rng::system(), Migrate::IfEmpty).await {
+        Ok(opened) => opened,
+        Err(error) => return vec![bad("database", super::Failure::from(error).words(), "see the sentence")],
+    };
+    let mut lines = vec![ok("database", if db.store().is_sqlite() { "SQLite" } else { "PostgreSQL" })];
+    match integrity::compare(&db, &keeper).await {
+        Ok(found) if found.is_empty() => lines.push(ok("trail", format!("{}: head, leaves, tiles, checkpoints and signer agree", db.log().1))),
+        Ok(found) => lines.extend(found.iter().map(|d| bad("trail", d.to_string(), MEND))),
+        Err(fault) => lines.push(bad("trail", fault.chain(), MEND)),
+    }
+    if full {
+        match integrity::walk(&db).await {
+            Ok((entries, None)) => lines.push(ok("entries", format!("{entries} re-hashed"))),
+            Ok((_, Some(what))) => lines.push(bad("entries", what, MEND)),
+            Err(fault) => lines.push(bad("entries", fault.chain(), MEND)),
+        }
+    }
+    let exported: Option<(String,)> = db.query("select value from fixed where name = 'keys_exported_at'").optional().await.ok().flatten();
+    lines.push(match exported {
+        Some(_) => ok("recovery", "the keys were exported to a recovery recipient"),
+        None => warn("recovery", "the keys were never exported: if this disk is lost, so is everything sealed", "run `countersign keys export` and keep the file elsewhere"),
+    });
+    lines
+}

@@ -1,0 +1,171 @@
+//! Takes an upload in: who may is asked before the body is read, the form's token before a byte of the file is kept, and
+//! what is refused leaves nothing behind. Must stay true: the name a client sends is data and never reaches a path.
+
+use axum::Json;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use sha2::{Digest as _, Sha256};
+
+use super::kind::KindError;
+use super::web::{Uploaded, list_again, quota, told};
+use super::web_multipart::{Refusal, Terms, receive};
+use super::{Error, Received, Upload};
+use crate::core::id::{EvidenceId, PersonId};
+use crate::db::DbError;
+use crate::http::form::{FormState, check_csrf};
+use crate::http::headers::IsPrivate;
+use crate::http::{self, Answer, App, Ctx, Signed};
+use crate::policy::{On, Permit};
+
+/// Characters of an `Idempotency-Key`.
+const KEY_CHARS_MAX: usize = 255;
+
+pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
+    let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
+    let by_script = request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"));
+    match take(&ctx, &person, permit, request).await {
+        Ok(id) if by_script => {
+            let href = format!("/evidence/{id}");
+            let mut response = (StatusCode::CREATED, Json(serde_json::json!({ "href": href }))).into_response();
+            // The script goes on to the item's page, which tells what happened.
+            if let Some(flash) = ctx.go(&href, "uploaded").headers().get(header::SET_COOKIE) {
+                response.headers_mut().append(header::SET_COOKIE, flash.clone());
+            }
+            Ok(response)
+        }
+        Ok(id) => Ok(ctx.go(&format!("/evidence/{id}"), "uploaded")),
+        Err(refusal) if by_script => Ok(problem(&ctx, refusal)),
+        Err(refusal @ (Refusal::Missing | Refusal::Name | Refusal::Kind(_) | Refusal::Quota)) => {
+            let mut form = FormState::default();
+            form.wrong("file", sentence(&ctx.app, &refusal).unwrap_or_default());
+            list_again(&ctx, &person, form).await
+        }
+        Err(refusal @ (Refusal::TooLarge | Refusal::Told(_))) => Err(error_of(&ctx.app, refusal)),
+    }
+}
+
+pub(super) async fn api_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
+    let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
+    let id = take(&ctx, &person, permit, request).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
+    let mut response = (StatusCode::CREATED, Json(Uploaded { id: id.to_string() })).into_response();
+    if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/evidence/{id}")) {
+        response.headers_mut().insert(header::LOCATION, location);
+    }
+    Ok(response)
+}
+
+/// Receives the one file of a request and commits its item.
+async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Request) -> Result<EvidenceId, Refusal> {
+    let app = &ctx.app;
+    if app.db.in_fault() {
+        return Err(Refusal::Told(DbError::IntegrityFault.into()));
+    }
+    let key = idempotency_key(request.headers())?;
+    let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
+    let terms = Terms {
+        extensions: &app.policies.uploads.extensions,
+        bytes_max: app.policies.uploads.bytes_max,
+        // A token is not sent by a browser on its own, so nobody else can make one send it.
+        csrf: if ctx.is_api() { None } else { Some(&is_right) },
+    };
+    let file = receive(request, app.blobs.as_ref(), &terms).await?;
+    let received = Received { name: file.name, kind: file.kind, incoming: file.incoming, key };
+    super::upload(&app.db, permit, person, received, quota(app)).await.map_err(|error| match error {
+        Error::Quota => Refusal::Quota,
+        Error::State | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
+    })
+}
+
+/// The request's own name for itself, as a hash: what a client chose is not for the trail.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, http::Error> {
+    let mut keys = headers.get_all("idempotency-key").iter();
+    match (keys.next(), keys.next()) {
+        (None, _) => Ok(None),
+        (Some(key), None) if (1..=KEY_CHARS_MAX).contains(&key.len()) => Ok(Some(hex::encode(Sha256::digest(key.as_bytes())))),
+        _ => Err(http::Error::bad_request("bad_idempotency_key").saying(format!("Send one `Idempotency-Key` of 1 to {KEY_CHARS_MAX} characters."))),
+    }
+}
+
+/// What the person reads who chose the file.
+fn sentence(app: &App, refusal: &Refusal) -> Option<String> {
+    let uploads = &app.policies.uploads;
+    Some(match refusal {
+        Refusal::Missing => app.text("error-file-missing", &[]),
+        Refusal::Name => app.text("error-file-name", &[]),
+        Refusal::Kind(KindError::Empty) => app.text("error-file-empty", &[]),
+        Refusal::Kind(KindError::NotAllowed { .. }) => app.text("error-file-type", &[("types", &uploads.extensions.join(", "))]),
+        Refusal::Kind(KindError::Mismatch { .. } | KindError::NotText) => app.text("error-file-content", &[]),
+        Refusal::TooLarge => app.text("error-file-big", &[("max", &size_text(app, uploads.bytes_max))]),
+        Refusal::Quota => app.text("error-file-quota", &[]),
+        Refusal::Told(_) => return None,
+    })
+}
+
+fn size_text(app: &App, bytes: u64) -> String {
+    let (key, n) = match bytes {
+        0..1_000 => ("bytes-b", bytes),
+        1_000..1_000_000 => ("bytes-kb", bytes / 1_000),
+        _ => ("bytes-mb", bytes / 1_000_000),
+    };
+    app.text(key, &[("n", &n.to_string())])
+}
+
+/// The refusal as the API tells it.
+fn error_of(app: &App, refusal: Refusal) -> http::Error {
+    let text = sentence(app, &refusal).unwrap_or_default();
+    match refusal {
+        Refusal::Missing => http::Error::field("file", "is missing"),
+        Refusal::Name => http::Error::field("file", format!("needs a file name of 1 to {} characters on one line", super::NAME_CHARS_MAX)),
+        Refusal::Kind(KindError::Empty) => http::Error::field("file", "is empty"),
+        Refusal::Kind(kind) => http::Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, kind.code()).saying(kind.to_string()),
+        Refusal::TooLarge => http::Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large").saying(text),
+        Refusal::Quota => told(Error::Quota).saying(text),
+        Refusal::Told(error) => error,
+    }
+}
+
+/// The refusal as the page's script shows it: `detail` is what it puts beside the form.
+fn problem(ctx: &Ctx, refusal: Refusal) -> Response {
+    let text = sentence(&ctx.app, &refusal);
+    let error = error_of(&ctx.app, refusal);
+    let status = error.status.as_u16();
+    let own = |ending: &str| {
+        let special = format!("error-{status}-{}-{ending}", error.code);
+        let general = format!("error-{status}-{ending}");
+        [special, general].iter().find(|key| ctx.app.templates.texts.has(key)).map(|key| ctx.app.text(key, &[("seconds", "60")]))
+    };
+    let detail = text.or_else(|| error.detail.clone()).or_else(|| own("text")).unwrap_or_default();
+    let title = own("title").unwrap_or_else(|| ctx.app.text("error-400-title", &[]));
+    let body = serde_json::json!({
+        "type": "about:blank", "title": title, "status": status, "code": error.code, "instance": ctx.seen.request.as_str(), "detail": detail,
+    });
+    let mut response = (error.status, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response();
+    if let Some(seconds) = error.retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    response.extensions_mut().insert(IsPrivate);
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idempotency_key_is_kept_as_a_hash_and_there_is_one() {
+        let read = |keys: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for key in keys {
+                headers.append("idempotency-key", HeaderValue::from_str(key).expect("a header"));
+            }
+            idempotency_key(&headers).map_err(|e| e.status)
+        };
+        assert_eq!(read(&[]), Ok(None));
+        assert_eq!(read(&["abc"]), Ok(Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into())));
+        for keys in [vec![""], vec!["a", "b"]] {
+            assert_eq!(read(&keys), Err(StatusCode::BAD_REQUEST));
+        }
+        assert_eq!(read(&["x".repeat(256).as_str()]), Err(StatusCode::BAD_REQUEST));
+    }
+}

@@ -1,0 +1,191 @@
+//! Messages over the API: `POST /api/v1/messages` records one and answers 202; two reads say what became of it.
+
+use axum::extract::{FromRequest as _, Path, Request};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use serde::{Deserialize, Serialize};
+
+use super::repeat::{KEY_CHARS_MAX, Repeat};
+use super::web::{messages, number, one, place, text, text_of, told};
+use super::{Draft, LIMIT_MAX, List, Listed, PAGE_MAX, Send, gateway};
+use crate::core::clock::Micros;
+use crate::http::form::Fields;
+use crate::http::templates::both_times;
+use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
+
+/// The header that makes a request repeatable.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+pub(super) fn routes() -> Routes {
+    Routes::new().post("/api/v1/messages", Rule::Act("message.send"), post_message).get("/api/v1/messages", Rule::Act("message.list"), get_messages).get(
+        "/api/v1/messages/{id}",
+        Rule::Act("message.list"),
+        get_message,
+    )
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewMessage {
+    to: String,
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Item {
+    id: String,
+    to: String,
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    author: String,
+    gateway: String,
+    at: String,
+}
+
+#[derive(Serialize)]
+struct Items {
+    items: Vec<Item>,
+    next: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Whole {
+    #[serde(flatten)]
+    item: Item,
+    text: Option<String>,
+    attempted_at: Option<String>,
+    ended_at: Option<String>,
+    provider_id: Option<String>,
+}
+
+fn rfc3339(at: Micros) -> String {
+    both_times(at, "UTC").0
+}
+
+impl From<Listed> for Item {
+    fn from(row: Listed) -> Self {
+        Self {
+            id: row.id.to_string(),
+            to: row.masked,
+            state: row.state,
+            reason: row.reason,
+            author: row.author_id.to_string(),
+            gateway: row.gateway,
+            at: rfc3339(row.made_at),
+        }
+    }
+}
+
+/// The key of a repeatable request: printable ASCII, once.
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, http::Error> {
+    let bad = || http::Error::bad_request("bad_idempotency_key").saying("Send one `Idempotency-Key` of 1 to 255 printable ASCII characters, or none.");
+    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
+    match (given.next(), given.next()) {
+        (None, _) => Ok(None),
+        (Some(value), None) => {
+            let key = value.to_str().map_err(|_| bad())?;
+            let fits = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b));
+            if fits { Ok(Some(key)) } else { Err(bad()) }
+        }
+        (Some(_), Some(_)) => Err(bad()),
+    }
+}
+
+async fn post_message(Signed { ctx, person }: Signed, request: Request) -> Answer {
+    // Before the body is looked at: who may not send hears that first.
+    let permit = ctx.permit::<Send>(&messages()).await?;
+    let key = idempotency_key(request.headers())?.map(str::to_owned);
+    let Json(new) = Json::<NewMessage>::from_request(request, &ctx.app).await?;
+    let app = &ctx.app;
+    let (number, text) = match (number(app, &new.to), text(&new.text)) {
+        (Ok(number), Ok(text)) => (number, text),
+        (number, text) => return Err(refused(&ctx, &[("to", number.err()), ("text", text.err())])),
+    };
+    let repeat = key.map(|key| Repeat::new(&app.db, &person, &key, &number, &text));
+    let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: repeat.as_ref() };
+    let sent = super::send(&app.db, permit, draft).await.map_err(told)?;
+    app.work.notify_one();
+    let place = HeaderValue::from_str(&format!("/api/v1/messages/{}", sent.id));
+    let mut response = (StatusCode::ACCEPTED, axum::Json(sent)).into_response();
+    if let Ok(place) = place {
+        response.headers_mut().insert(header::LOCATION, place);
+    }
+    Ok(response)
+}
+
+/// 422 with each wrong field, the code of its reason, and the sentences.
+fn refused(ctx: &Ctx, fields: &[(&str, Option<super::web::Refused>)]) -> http::Error {
+    let mut error = http::Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid");
+    let wrong: Vec<_> = fields.iter().filter_map(|(name, refused)| refused.as_ref().map(|r| (*name, r))).collect();
+    error.detail = Some(wrong.iter().map(|(_, r)| format!("{}.", r.says(&ctx.app))).collect::<Vec<_>>().join(" "));
+    error.fields = wrong.iter().map(|(name, r)| ((*name).to_owned(), r.code.to_owned())).collect();
+    error
+}
+
+async fn get_messages(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
+    let _permit = ctx.permit::<List>(&messages()).await?;
+    let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let after = place(&mut query, "after")?;
+    let limit = limit(query.optional("limit")?)?;
+    query.finish()?;
+    let (listed, more) = super::after(&ctx.app.db, after.as_ref(), limit).await?;
+    let next = listed.last().filter(|_| more).map(|m| m.id.to_string());
+    Ok(axum::Json(Items { items: listed.into_iter().map(Item::from).collect(), next }).into_response())
+}
+
+fn limit(given: Option<String>) -> Result<i64, http::Error> {
+    let Some(given) = given else { return Ok(i64::try_from(PAGE_MAX).unwrap_or(LIMIT_MAX)) };
+    let limit = given.parse::<i64>().ok().filter(|n| (1..=LIMIT_MAX).contains(n));
+    limit.ok_or_else(|| http::Error::field("limit", format!("must be a number from 1 to {LIMIT_MAX}")))
+}
+
+async fn get_message(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Result<Response, http::Error> {
+    let _permit = ctx.permit::<List>(&messages()).await?;
+    let message = one(&ctx, &id).await?;
+    let text = text_of(&ctx, &message).await?;
+    let item = Item {
+        id: message.id.to_string(),
+        to: message.masked,
+        state: message.state,
+        reason: message.reason,
+        author: message.author_id.to_string(),
+        gateway: message.gateway,
+        at: rfc3339(message.made_at),
+    };
+    let whole =
+        Whole { item, text, attempted_at: message.attempted_at.map(rfc3339), ended_at: message.ended_at.map(rfc3339), provider_id: message.provider_id };
+    Ok(axum::Json(whole).into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(values: &[&[u8]]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).expect("a header value"));
+        }
+        headers
+    }
+
+    #[test]
+    fn a_key_is_printable_and_there_once() {
+        assert!(matches!(idempotency_key(&headers(&[])), Ok(None)));
+        assert!(matches!(idempotency_key(&headers(&[b"a-1"])), Ok(Some("a-1"))));
+        assert!(idempotency_key(&headers(&[b""])).is_err());
+        assert!(idempotency_key(&headers(&[b"a", b"a"])).is_err());
+        assert!(idempotency_key(&headers(&["é".as_bytes()])).is_err());
+        assert!(idempotency_key(&headers(&[&[b'x'; KEY_CHARS_MAX + 1]])).is_err());
+    }
+
+    #[test]
+    fn a_limit_lies_in_its_range() {
+        assert!(matches!(limit(None), Ok(50)));
+        assert!(matches!(limit(Some("200".into())), Ok(200)));
+        for bad in ["0", "201", "-1", "x", ""] {
+            assert!(limit(Some(bad.into())).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! The statements of this slice. In a write to a guarded table `$1` is the event's id.
+
+pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1)";
+pub const ATTEMPT: &str = "update message set state = 'sending', attempted_at = $3, last_audit_id = $1 where id = $2 and state = 'queued'";
+pub const SETTLE: &str =
+    "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and ended_at is null";
+
+pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
+pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
+pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
+pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'message.attempt', 'message.result') order by e.id desc limit 10";
+pub const SENDING: &str = "select id from message where state = 'sending' and id > $1 order by id limit 100";
+pub const SENDING_LEFT: &str = "select m.id from message m join job j on j.kind = 'message.attempt' and j.subject = m.id where m.state = 'sending' and m.id > $1 and j.done_at is null and j.lease_until <= $2 order by m.id limit 100";
+
+pub const INSERT_JOB: &str = "insert into job (id, kind, subject, due_at, attempts, lease_until) values ($1, 'message.attempt', $2, $3, 0, 0)";
+pub const DUE: &str =
+    "select id, subject from job where kind = 'message.attempt' and done_at is null and due_at <= $1 and lease_until <= $1 order by due_at limit 32";
+pub const CLAIM: &str = "update job set lease_until = $3, attempts = attempts + 1 where id = $1 and done_at is null and lease_until <= $2";
+pub const JOB_DONE: &str = "update job set done_at = $2 where kind = 'message.attempt' and subject = $1 and done_at is null";
+pub const RELEASE: &str = "update job set lease_until = 0 where kind = 'message.attempt' and done_at is null and lease_until > 0";
+pub const SWEEP_JOBS: &str = "delete from job where kind = 'message.attempt' and done_at < $1";
+
+pub const KEEP_ANSWER: &str = "insert into idempotency (key_hash, body_hash, answer, made_at) values ($1, $2, $3, $4) on conflict (key_hash) do update set body_hash = excluded.body_hash, answer = excluded.answer, made_at = excluded.made_at where idempotency.made_at < $5";
+pub const ANSWER: &str = "select body_hash, answer from idempotency where key_hash = $1 and made_at >= $2";
+pub const SWEEP_ANSWERS: &str = "delete from idempotency where made_at < $1";
+
+pub const DELIVER: &str = "insert into sandbox_delivery (provider_id, message_id, sealed, at) values ($1, $2, $3, $4)";
+pub const DELIVERIES: &str = "select provider_id, message_id, sealed, at from sandbox_delivery order by at desc, provider_id limit 50";
+pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
+
+/// Every statement of this slice, for the test that prepares them all.
+pub const ALL: &[&str] = &[
+    INSERT,
+    ATTEMPT,
+    SETTLE,
+    BY_ID,
+    PAGE_OLDER,
+    PAGE_NEWER,
+    HISTORY,
+    SENDING,
+    SENDING_LEFT,
+    INSERT_JOB,
+    DUE,
+    CLAIM,
+    JOB_DONE,
+    RELEASE,
+    SWEEP_JOBS,
+    KEEP_ANSWER,
+    ANSWER,
+    SWEEP_ANSWERS,
+    DELIVER,
+    DELIVERIES,
+    SWEEP_DELIVERIES,
+];

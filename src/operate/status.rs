@@ -1,0 +1,135 @@
+//! What the status page looks at. A check never fails the page: what cannot be looked at is itself a finding.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::sql;
+use crate::core::clock::{Micros, SECOND};
+use crate::core::folder::DataFolder;
+use crate::http::App;
+use crate::http::Error;
+
+/// An entry that is not signed after so long is late.
+const UNSIGNED_MAX: Micros = 10 * SECOND;
+/// Files named at most.
+const NAMED_MAX: usize = 3;
+
+/// One finding.
+#[derive(Clone, Debug, Serialize)]
+pub struct Check {
+    name: String,
+    /// `ok`, `warn` or `bad`.
+    pub state: &'static str,
+    says: String,
+    remedy: Option<String>,
+}
+
+/// A fact of this server.
+#[derive(Clone, Debug, Serialize)]
+pub struct Fact {
+    name: String,
+    value: String,
+}
+
+/// All checks, the worst matters first.
+///
+/// # Errors
+/// When the database fails in the middle of it.
+pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
+    let db = &app.db;
+    if let Err(error) = db.store().ping().await {
+        tracing::error!(%error, "the database does not answer");
+        return Ok(vec![found(app, "database", "bad", "bad")]);
+    }
+    let fault = db.in_fault();
+    let exported: i64 = db.query(sql::KEYS_EXPORTED).scalar().await?;
+    let stuck = crate::notices::stuck(db).await?;
+    let mut out = vec![fine(app, "database")];
+    out.push(if fault { Check { remedy: Some(app.text("check-trail-remedy", &[])), ..plain(app, "trail", "bad", "bad") } } else { fine(app, "trail") });
+    out.extend(checkpoint(app).await?);
+    out.push(if exported > 0 { fine(app, "keys") } else { found(app, "keys", "warn", "export") });
+    out.push(folder(app).await);
+    out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });
+    out.push(if stuck == 0 { fine(app, "notices") } else { counted(app, "notices", "stuck", stuck) });
+    if app.config.sandbox.enabled {
+        out.push(found(app, "gateway", "warn", "sandbox"));
+    }
+    Ok(out)
+}
+
+async fn checkpoint(app: &App) -> Result<[Check; 2], Error> {
+    let (log, _) = app.db.log();
+    let now = app.db.clock().now();
+    let Some(kept) = app.db.latest_checkpoint(log).await? else {
+        return Ok([Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "warn", "none") }, fine(app, "clock")]);
+    };
+    let waiting: Option<(i64,)> = app.db.query(sql::UNSIGNED_SINCE).bind(log).bind(kept.size).optional().await?;
+    let late = waiting.is_some_and(|(since,)| now - since > UNSIGNED_MAX);
+    let signed = if late {
+        Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "bad", "late") }
+    } else {
+        fine(app, "checkpoint")
+    };
+    let back = kept.at > now + SECOND;
+    let clock = if back { Check { remedy: Some(app.text("check-clock-remedy", &[])), ..plain(app, "clock", "bad", "bad") } } else { fine(app, "clock") };
+    Ok([signed, clock])
+}
+
+/// The rights of the data folder: a bounded walk, off the runtime's threads.
+async fn folder(app: &App) -> Check {
+    let path: PathBuf = app.config.data.clone();
+    let walk = tokio::task::spawn_blocking(move || {
+        let folder = DataFolder::open(&path, false).ok()?;
+        let rights = folder.wide_permissions().ok()?;
+        let names: Vec<String> = rights.wide.iter().take(NAMED_MAX).map(|(p, _)| p.strip_prefix(folder.path()).unwrap_or(p).display().to_string()).collect();
+        Some((i64::try_from(rights.wide.len()).unwrap_or(i64::MAX), names))
+    });
+    match walk.await.ok().flatten() {
+        Some((0, _)) => fine(app, "folder"),
+        Some((count, names)) => {
+            let check = counted(app, "folder", "wide", count);
+            Check { state: "bad", says: format!("{} {}", check.says, names.join(", ")), ..check }
+        }
+        None => found(app, "folder", "bad", "unread"),
+    }
+}
+
+fn plain(app: &App, name: &str, state: &'static str, what: &str) -> Check {
+    Check { name: app.text(&format!("check-{name}"), &[]), state, says: app.text(&format!("check-{name}-{what}"), &[]), remedy: None }
+}
+
+fn fine(app: &App, name: &str) -> Check {
+    plain(app, name, "ok", "ok")
+}
+
+fn found(app: &App, name: &str, state: &'static str, what: &str) -> Check {
+    Check { remedy: Some(app.text(&format!("check-{name}-{what}-remedy"), &[])), ..plain(app, name, state, what) }
+}
+
+fn counted(app: &App, name: &str, what: &str, count: i64) -> Check {
+    let says = app.text(&format!("check-{name}-{what}"), &[("count", &count.to_string())]);
+    let remedy = Some(app.text(&format!("check-{name}-{what}-remedy"), &[]));
+    Check { name: app.text(&format!("check-{name}"), &[]), state: "warn", says, remedy }
+}
+
+/// What this server is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn facts(app: &App) -> Result<Vec<Fact>, Error> {
+    let (log, origin) = app.db.log();
+    let process = app.db.process();
+    let size = crate::trail::read::size(&app.db, log).await?.to_string();
+    let kind = if app.db.store().is_sqlite() { "SQLite" } else { "PostgreSQL" };
+    let facts = [
+        ("version", process.version.clone()),
+        ("build", process.build.clone()),
+        ("public-url", app.config.url().to_owned()),
+        ("database", kind.to_owned()),
+        ("origin", origin.clone()),
+        ("verifier-key", app.keeper.signer().vkey(&origin)),
+        ("size", size),
+    ];
+    Ok(facts.into_iter().map(|(name, value)| Fact { name: app.text(&format!("fact-{name}"), &[]), value }).collect())
+}

@@ -1,0 +1,119 @@
+//! The verifiable export: `checkpoint`, entry bundles and hash tiles, exactly those of the newest checkpoint, as a folder
+//! for the command line or as a stream for the browser. Reads only, so it works beside a running server and in a fault.
+//! Must stay true: at most one bundle of 256 entries is in memory.
+
+use std::path::Path;
+
+use countersign_audit::write::tile::{CHECKPOINT_PATH, TileId, all_bundles, all_tiles, bundle, entries_path, tile_path};
+
+use super::{Error, read};
+use crate::core::fault::{Context as _, Fault};
+use crate::db::Db;
+
+/// One file of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The signed checkpoint.
+    Checkpoint,
+    /// Entries: index and width of the bundle.
+    Entries(u64, u16),
+    /// Hashes.
+    Tile(TileId),
+}
+
+/// What is exported: one log up to its newest checkpoint.
+#[derive(Clone, Debug)]
+pub struct Export {
+    /// The log.
+    pub log: i64,
+    /// Entries.
+    pub size: u64,
+    /// The signed checkpoint.
+    pub note: String,
+}
+
+/// What was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Entries.
+    pub size: u64,
+    /// Files.
+    pub files: u64,
+}
+
+impl Export {
+    /// Log `log` up to its newest checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::NoCheckpoint`] when none was signed yet.
+    pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
+        let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
+        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: kept.note })
+    }
+
+    /// Its files, the checkpoint first.
+    pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + use<> {
+        let bundles = all_bundles(self.size).map(|(index, width)| Piece::Entries(index, width));
+        std::iter::once(Piece::Checkpoint).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile))
+    }
+
+    /// Path and bytes of one file.
+    ///
+    /// # Errors
+    /// When the database fails, or entries or hashes that must be there are not.
+    pub async fn piece(&self, db: &Db, piece: Piece) -> Result<(String, Vec<u8>), Error> {
+        Ok(match piece {
+            Piece::Checkpoint => (CHECKPOINT_PATH.to_owned(), self.note.clone().into_bytes()),
+            Piece::Entries(index, width) => (entries_path(index, width), self.entries(db, index, width).await?),
+            Piece::Tile(tile) => (tile_path(&tile), self.hashes(db, &tile).await?),
+        })
+    }
+
+    async fn entries(&self, db: &Db, index: u64, width: u16) -> Result<Vec<u8>, Error> {
+        let first = i64::try_from(index * 256).context("place in the log")?;
+        let rows = read::links(db, self.log, first, first + i64::from(width)).await?;
+        if rows.len() != usize::from(width) {
+            let what = format!("entries {first} to {} of log {}: {} of {width} are there", first + i64::from(width) - 1, self.log, rows.len());
+            return Err(Fault::new(what).into());
+        }
+        let leaves = rows.iter().map(crate::db::integrity::LinkRow::leaf).collect::<Result<Vec<_>, _>>()?;
+        Ok(bundle(leaves.iter().map(Vec::as_slice)).context("form a bundle")?)
+    }
+
+    async fn hashes(&self, db: &Db, tile: &TileId) -> Result<Vec<u8>, Error> {
+        let held = db.tile(self.log, tile.level, tile.index, self.size).await?;
+        let width = usize::from(tile.width);
+        // A tile may have grown since the checkpoint was signed.
+        let held = held.get(..width).ok_or_else(|| Fault::new(format!("tile {}/{} holds {} of {width} hashes", tile.level, tile.index, held.len())))?;
+        Ok(held.concat())
+    }
+}
+
+/// Writes the export of the log in force to `dir`, which is absent or empty. To include the very last entries, have them
+/// signed first.
+///
+/// # Errors
+/// [`Error::NotEmpty`], [`Error::NoCheckpoint`], or when the database or the file system fails; what was written then stays.
+pub async fn folder(db: &Db, dir: &Path) -> Result<Report, Error> {
+    match std::fs::read_dir(dir) {
+        Ok(mut inside) => {
+            if inside.next().is_some() {
+                return Err(Error::NotEmpty(dir.to_owned()));
+            }
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => std::fs::create_dir_all(dir).context("make the export's folder")?,
+        Err(_) => return Err(Error::NotEmpty(dir.to_owned())),
+    }
+    let export = Export::newest(db, db.log().0).await?;
+    let mut files = 0;
+    for piece in export.pieces() {
+        let (path, bytes) = export.piece(db, piece).await?;
+        let path = dir.join(path);
+        if let Some(parent) = path.parent() {
+            tokio::fs::create_dir_all(parent).await.context("make a folder of the export")?;
+        }
+        tokio::fs::write(&path, bytes).await.context("write a file of the export")?;
+        files += 1;
+    }
+    Ok(Report { size: export.size, files })
+}

@@ -1,0 +1,308 @@
+//! The list of the trail, its routes, and the API's pages of it. Each view is an entry before it is shown.
+
+use axum::http::{StatusCode, Uri};
+use axum::response::IntoResponse as _;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
+use super::read::{self, Entry, Opened};
+use super::{Error, Export, Read, web_entry, web_export};
+use crate::core::id::EventId;
+use crate::db::Detail;
+use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
+use crate::policy::On;
+
+/// Formats of an export, in the order they are offered.
+pub const FORMATS: [&str; 3] = ["csv", "json", "bundle"];
+
+/// The routes of this slice.
+#[must_use]
+pub fn routes() -> Routes {
+    Routes::new()
+        .get("/audit", Rule::Act("trail.read"), get_list)
+        .get("/audit/{seq}", Rule::Act("trail.read"), web_entry::get_entry)
+        .get("/audit/{seq}/proof", Rule::Act("trail.read"), web_entry::get_proof)
+        .post("/audit/export", Rule::Act("trail.export"), web_export::post_export)
+        .get("/api/v1/audit", Rule::Act("trail.read"), get_api)
+}
+
+/// How an error of this slice is told.
+#[must_use]
+pub fn told(error: Error) -> http::Error {
+    match error {
+        Error::NotFound => http::Error::not_found(),
+        Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
+        Error::NotEmpty(_) | Error::NoFault => http::Error::conflict("state"),
+        Error::Db(error) => error.into(),
+        Error::Fault(fault) => fault.into(),
+    }
+}
+
+impl From<Error> for http::Error {
+    fn from(error: Error) -> Self {
+        told(error)
+    }
+}
+
+#[derive(Serialize)]
+struct Chip {
+    label: String,
+    value: String,
+    href: String,
+}
+
+#[derive(Serialize)]
+struct Row {
+    seq: i64,
+    href: String,
+    at: i64,
+    actor: String,
+    actor_kind: String,
+    action: String,
+    object: String,
+    outcome: &'static str,
+    address: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Log {
+    origin: String,
+    href: String,
+    current: bool,
+}
+
+#[derive(Serialize)]
+struct ListPage {
+    filter: Raw,
+    filter_error: Option<String>,
+    actions: Vec<String>,
+    outcomes: Vec<&'static str>,
+    chips: Vec<Chip>,
+    zone: String,
+    entries: Vec<Row>,
+    newer: Option<String>,
+    older: Option<String>,
+    may_export: bool,
+    formats: [&'static str; 3],
+    logs: Vec<Log>,
+}
+
+async fn get_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
+    let permit = ctx.permit::<Read>(&On::any("trail")).await?;
+    let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let raw = Raw::take(&mut fields)?;
+    let at = place(&mut fields)?;
+    let read = match fields.finish() {
+        Ok(()) => read_filter(&ctx, &raw).await,
+        Err(_) => Err(Misread::Says("error-filter-unknown", "query")),
+    };
+    let filter = match read {
+        Ok(filter) => filter,
+        Err(Misread::Fault(fault)) => return Err(fault.into()),
+        Err(Misread::Says(key, _)) => {
+            let page = list_page(&ctx, raw, Some(ctx.app.text(key, &[])), None).await?;
+            return ctx.again("audit/list.html", page).await;
+        }
+    };
+    let db = &ctx.app.db;
+    db.record(permit, of_filter(Detail::ok(), &raw)).await?;
+    let found = read::page(db, &filter, &at).await?;
+    let page = list_page(&ctx, raw, None, Some(found)).await?;
+    ctx.page("audit/list.html", page).await
+}
+
+/// Where in the list.
+fn place(fields: &mut Fields) -> Result<At, http::Error> {
+    let id = |text: String| text.parse::<EventId>().map_err(|_| http::Error::not_found());
+    match (fields.optional("after")?, fields.optional("before")?) {
+        (Some(after), None) => id(after).map(At::After),
+        (None, Some(before)) => id(before).map(At::Before),
+        (None, None) => Ok(At::Newest),
+        (Some(_), Some(_)) => Err(http::Error::field("before", "cannot be given together with `after`")),
+    }
+}
+
+/// Understands filters with the viewer's days and the acts there are.
+pub(super) async fn read_filter(ctx: &Ctx, raw: &Raw) -> Result<Filter, Misread> {
+    let acts: Vec<&str> = ctx.app.policy.rules().map(|(name, _)| name).collect();
+    Filter::read(&ctx.app.db, raw, ctx.time_zone(), &acts).await
+}
+
+/// What an entry says of the filters in use: their kinds in the open, their values sealed.
+pub(super) fn of_filter(detail: Detail, raw: &Raw) -> Detail {
+    let used: Vec<&str> = raw.used().into_iter().map(|(name, _)| name).collect();
+    if used.is_empty() { detail } else { detail.with("filters", used).personal("filter", &raw.query("", None)) }
+}
+
+async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Option<read::Page>) -> Result<ListPage, http::Error> {
+    let href = |name: &str, entry: Option<&Entry>| entry.map(|e| format!("/audit?{}", raw.query("", Some((name, e.id.as_str())))));
+    let (mut newer, mut older, mut entries) = (None, None, Vec::new());
+    if let Some(page) = found {
+        newer = href("before", page.entries.first().filter(|_| page.newer));
+        older = href("after", page.entries.last().filter(|_| page.older));
+        for entry in &page.entries {
+            entries.push(row(ctx, &raw, entry, &entry.open(&ctx.app.db).await?));
+        }
+    }
+    let chips = raw.used().into_iter().map(|(name, value)| chip(ctx, &raw, name, value)).collect();
+    Ok(ListPage {
+        filter_error,
+        actions: ctx.app.policy.rules().map(|(name, _)| name.to_owned()).collect(),
+        outcomes: OUTCOMES.iter().map(|(shown, _)| *shown).collect(),
+        chips,
+        zone: ctx.time_zone().to_owned(),
+        entries,
+        newer,
+        older,
+        may_export: ctx.app.policy.can::<Export>(&ctx.actor, &On::any("trail")),
+        formats: FORMATS,
+        logs: logs(ctx, &raw).await?,
+        filter: raw,
+    })
+}
+
+fn row(ctx: &Ctx, raw: &Raw, entry: &Entry, opened: &Opened) -> Row {
+    Row {
+        seq: entry.seq,
+        href: entry_href(entry.seq, &raw.log),
+        at: entry.at,
+        actor: actor(ctx, entry, opened),
+        actor_kind: String::new(),
+        action: entry.action.clone(),
+        object: object(entry, opened),
+        outcome: shown_outcome(&entry.outcome),
+        address: opened.get("net.ip").map(str::to_owned),
+    }
+}
+
+/// The page of an entry, in the log in force or in an earlier one.
+pub(super) fn entry_href(seq: i64, log: &str) -> String {
+    if log.is_empty() { format!("/audit/{seq}") } else { format!("/audit/{seq}?log={}", http::ctx::encode(log)) }
+}
+
+/// Who acted, as people read it.
+pub(super) fn actor(ctx: &Ctx, entry: &Entry, opened: &Opened) -> String {
+    match (entry.actor_kind.as_str(), opened.get("actor.name"), &entry.actor_id) {
+        (_, Some(name), _) => name.to_owned(),
+        ("stranger", None, _) => ctx.app.text("actor-stranger", &[]),
+        ("console", None, _) => ctx.app.text("role-console", &[]),
+        ("system", None, _) => ctx.app.text("role-system", &[]),
+        (_, None, Some(id)) => id.clone(),
+        (kind, None, None) => kind.to_owned(),
+    }
+}
+
+/// What was acted on: its label, else its id, else its kind.
+pub(super) fn object(entry: &Entry, opened: &Opened) -> String {
+    opened.get("resource.label").map(str::to_owned).or_else(|| entry.object_id.clone()).unwrap_or_else(|| entry.object_kind.clone())
+}
+
+/// The word people see for an outcome.
+pub(super) fn shown_outcome(held: &str) -> &'static str {
+    OUTCOMES.iter().find(|(_, h)| *h == held).map_or("unknown", |(shown, _)| *shown)
+}
+
+fn chip(ctx: &Ctx, raw: &Raw, name: &'static str, value: &str) -> Chip {
+    let text = &ctx.app.templates.texts;
+    let key = match name {
+        "action" => format!("action-{}", value.replace(['.', '_'], "-")),
+        "outcome" => format!("outcome-{value}"),
+        _ => String::new(),
+    };
+    let value = if text.has(&key) { ctx.app.text(&key, &[]) } else { value.to_owned() };
+    let rest = raw.query(name, None);
+    let href = if rest.is_empty() { "/audit".to_owned() } else { format!("/audit?{rest}") };
+    Chip { label: ctx.app.text(&format!("filter-{name}"), &[]), value, href }
+}
+
+/// The logs to choose from, once there is more than one.
+async fn logs(ctx: &Ctx, raw: &Raw) -> Result<Vec<Log>, http::Error> {
+    let newest = ctx.app.db.log().0;
+    if newest <= 1 {
+        return Ok(Vec::new());
+    }
+    let chosen = raw.log.parse().unwrap_or(newest);
+    let one = |(log, origin): (i64, String)| {
+        let href = if log == newest { "/audit".to_owned() } else { format!("/audit?log={log}") };
+        Log { origin, href, current: log == chosen }
+    };
+    Ok(read::logs(&ctx.app.db).await?.into_iter().map(one).collect())
+}
+
+async fn get_api(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
+    let permit = ctx.permit::<Read>(&On::any("trail")).await?;
+    let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let after = number(&mut fields, "after", 0, i64::MAX - 1)?;
+    let limit = number(&mut fields, "limit", 1, read::API_PAGE_MAX)?.unwrap_or(100);
+    fields.finish()?;
+    let db = &ctx.app.db;
+    let (log, _) = db.log();
+    // Read before this very request becomes an entry, so that a reader who follows `next` comes to an end.
+    let size = read::size(db, log).await?;
+    let first = after.map_or(0, |a| a + 1);
+    db.record(permit, Detail::ok().with("from", first).with("limit", limit)).await?;
+    let end = first.saturating_add(limit).min(size);
+    let rows = if first < end { read::links(db, log, first, end).await? } else { Vec::new() };
+    let next = rows.last().map(|r| r.seq).filter(|last| last + 1 < size);
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        // An entry that cannot be parsed is one of the faults the verifier names; the others can still be read.
+        let entry: serde_json::Value = serde_json::from_slice(&row.leaf()?).unwrap_or_default();
+        items.push(serde_json::json!({ "seq": row.seq, "leaf_hash": STANDARD.encode(&row.leaf_hash), "entry": entry }));
+    }
+    Ok(axum::Json(serde_json::json!({ "items": items, "next": next })).into_response())
+}
+
+fn number(fields: &mut Fields, name: &str, least: i64, most: i64) -> Result<Option<i64>, http::Error> {
+    let Some(text) = fields.optional(name)? else { return Ok(None) };
+    let wrong = || {
+        http::Error::field(
+            name,
+            if most > read::API_PAGE_MAX { "must be the place of an entry".to_owned() } else { format!("must be between {least} and {most}") },
+        )
+    };
+    let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|n| is_plain && (least..=most).contains(n)).map(Some).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_renders_full_and_empty() {
+        let text = |t: &str| t.to_owned();
+        let row = Row {
+            seq: 1,
+            href: text("/audit/1"),
+            at: 0,
+            actor: text("<i>"),
+            actor_kind: String::new(),
+            action: text("trail.read"),
+            object: text("x"),
+            outcome: "done",
+            address: None,
+        };
+        let page = ListPage {
+            filter: Raw { actor: text("anna"), log: text("1"), ..Raw::default() },
+            filter_error: Some(text("No.")),
+            actions: vec![text("trail.read")],
+            outcomes: OUTCOMES.iter().map(|(shown, _)| *shown).collect(),
+            chips: vec![Chip { label: text("Who"), value: text("anna"), href: text("/audit") }],
+            zone: text("UTC"),
+            entries: vec![row],
+            newer: Some(text("/audit?before=x")),
+            older: None,
+            may_export: true,
+            formats: FORMATS,
+            logs: vec![Log { origin: text("x/audit/2"), href: text("/audit"), current: true }],
+        };
+        let shown = super::super::tests::render("audit/list.html", &page);
+        assert!(shown.contains("&lt;i&gt;") && shown.contains("name=\"log\" value=\"1\"") && shown.contains("audit?before=x"), "{shown}");
+        let empty =
+            ListPage { filter: Raw::default(), filter_error: None, chips: Vec::new(), entries: Vec::new(), logs: Vec::new(), may_export: false, ..page };
+        super::super::tests::render("audit/list.html", &empty);
+    }
+}

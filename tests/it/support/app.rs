@@ -1,0 +1,204 @@
+//! A fresh installation per test: own data folder, own database, a clock that stands still.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::ConnectInfo;
+use axum::http::{Request, header};
+use countersign::app::{Installation, Migrate, router};
+use countersign::config::{Config, Inputs};
+use countersign::core::clock::{Clock, SECOND};
+use countersign::core::folder::DataFolder;
+use countersign::core::rng::Rng;
+use countersign::db::integrity;
+use countersign::http::App;
+use countersign::policy::Role;
+use countersign::vault::KeyRing;
+use tower::ServiceExt as _;
+
+use super::{Reply, TestPerson};
+
+/// 2026-01-15T12:00:00Z.
+pub const NOON: i64 = 1_768_478_400 * SECOND;
+/// Everybody's password in tests.
+pub const PASSWORD: &str = "Correct-horse 7 battery staple";
+
+/// An installation under test.
+pub struct TestApp {
+    /// The shared parts.
+    pub app: App,
+    /// The router with all layers.
+    pub router: Router,
+    /// The installation.
+    pub installation: Option<Installation>,
+    /// Where it lies.
+    pub folder: tempfile::TempDir,
+    /// The clock.
+    pub clock: Clock,
+    databases: Vec<String>,
+}
+
+/// Is this run on PostgreSQL?
+pub fn on_postgres() -> bool {
+    std::env::vars().any(|(k, v)| k == "TEST_DATABASE" && v == "postgres")
+}
+
+fn postgres_url() -> String {
+    std::env::vars().find(|(k, _)| k == "TEST_POSTGRES_URL").map(|(_, v)| v).expect("TEST_POSTGRES_URL names the test server")
+}
+
+/// Runs `test` on a fresh installation and verifies the chain afterwards.
+pub async fn check(test: impl AsyncFnOnce(&TestApp)) {
+    check_with(&[], test).await;
+}
+
+/// The same with settings.
+pub async fn check_with(flags: &[(&str, &str)], test: impl AsyncFnOnce(&TestApp)) {
+    let app = TestApp::new(flags).await;
+    test(&app).await;
+    app.finish().await;
+}
+
+impl TestApp {
+    /// A fresh installation, started.
+    pub async fn new(flags: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let mut databases = Vec::new();
+        let mut all: Vec<(String, String)> = [
+            ("data", folder.path().join("data").display().to_string()),
+            ("public_url", "http://127.0.0.1:8080".into()),
+            ("name", "test.example".into()),
+            ("default_region", "US".into()),
+            ("sandbox.enabled", "true".into()),
+            ("sandbox.delay_ms", "0".into()),
+            ("sandbox.failure_percent", "0".into()),
+        ]
+        .map(|(k, v)| (k.to_owned(), v))
+        .to_vec();
+        if on_postgres() {
+            for key in ["database.url", "database.keys_url"] {
+                let (name, url) = new_postgres_database().await;
+                databases.push(name);
+                all.push((key.to_owned(), url));
+            }
+        }
+        for (key, value) in flags {
+            all.retain(|(k, _)| k != key);
+            all.push(((*key).to_owned(), (*value).to_owned()));
+        }
+        let data = DataFolder::open(&folder.path().join("data"), true).expect("a data folder");
+        KeyRing::generate(&data.keys(), &Rng::system()).expect("keys");
+        let clock = Clock::fixed(NOON);
+        let mut app = Self::open(folder, all, clock).await;
+        app.databases = databases;
+        app
+    }
+
+    async fn open(folder: tempfile::TempDir, flags: Vec<(String, String)>, clock: Clock) -> Self {
+        let config = Config::load(&Inputs { flags, serving: true, ..Inputs::default() }).expect("a sound configuration");
+        let data = DataFolder::open(&config.data, false).expect("the data folder");
+        let installation = Installation::open(config, &data, clock.clone(), Rng::system(), Migrate::IfEmpty, true).await.expect("opens");
+        installation.start().await.expect("starts");
+        let app = installation.app.clone();
+        Self { router: router(&app), app, installation: Some(installation), folder, clock, databases: Vec::new() }
+    }
+
+    /// Sends a request as it is.
+    pub async fn send(&self, mut request: Request<Body>) -> Reply {
+        if request.extensions().get::<ConnectInfo<std::net::SocketAddr>>().is_none() {
+            request.extensions_mut().insert(ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 40_000))));
+        }
+        Reply::of(self.router.clone().oneshot(request).await.expect("the router always answers")).await
+    }
+
+    /// A GET without any cookie.
+    pub async fn get(&self, path: &str) -> Reply {
+        self.send(Request::get(path).body(Body::empty()).expect("a request")).await
+    }
+
+    /// Somebody not signed in, with a browser's cookie jar.
+    pub fn stranger(&self) -> TestPerson<'_> {
+        TestPerson::stranger(self)
+    }
+
+    /// A person with these roles, signed in with password and code.
+    pub async fn person(&self, roles: &[Role]) -> TestPerson<'_> {
+        TestPerson::signed_in(self, roles).await
+    }
+
+    /// Moves the clock.
+    pub fn advance(&self, secs: i64) {
+        self.clock.advance(secs * SECOND);
+    }
+
+    /// The actions in the trail, oldest first, as `action outcome`.
+    pub async fn db_actions(&self) -> Vec<String> {
+        self.app.db.settle().await.expect("everything is sequenced");
+        let rows: Vec<(String, String)> = self
+            .app
+            .db
+            .query("select e.action, e.outcome from audit_chain c join audit_event e on e.id = c.event_id order by c.log, c.seq limit 10000")
+            .all()
+            .await
+            .expect("reads");
+        rows.into_iter().map(|(a, o)| format!("{a} {o}")).collect()
+    }
+
+    /// The data folder.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Verifies the chain and takes everything down.
+    pub async fn finish(mut self) {
+        if !self.app.db.in_fault() {
+            self.app.db.settle().await.expect("everything is sequenced");
+            self.app.keeper.sign_now().await.expect("the head can be signed");
+            let (_, bad) = integrity::walk(&self.app.db).await.expect("the chain can be read");
+            assert_eq!(bad, None, "the chain must verify at the end of every test");
+            let found = integrity::compare(&self.app.db, &self.app.keeper).await.expect("the parts can be compared");
+            assert_eq!(found, [], "the parts of the trail must agree at the end of every test");
+            self.assert_no_orphans().await;
+        }
+        if let Some(installation) = self.installation.take() {
+            installation.close().await;
+        }
+        for name in &self.databases {
+            drop_postgres_database(name).await;
+        }
+    }
+
+    /// Every guarded row names an entry, and the entry names an act (no change without its entry).
+    async fn assert_no_orphans(&self) {
+        for table in ["person", "person_role", "recovery_code", "link", "session", "api_token", "evidence", "message"] {
+            let sql = format!("select count(*) from {table} t left join audit_chain c on c.event_id = t.last_audit_id where c.event_id is null");
+            let orphans: i64 = self.app.db.query(sqlx::AssertSqlSafe(sql)).scalar().await.expect("counts");
+            assert_eq!(orphans, 0, "rows of {table} whose last entry is not in the chain");
+        }
+    }
+}
+
+async fn postgres() -> sqlx::PgConnection {
+    use sqlx::Connection as _;
+    sqlx::PgConnection::connect(&postgres_url()).await.expect("the test server answers")
+}
+
+async fn new_postgres_database() -> (String, String) {
+    static BASE: OnceLock<String> = OnceLock::new();
+    let base = BASE.get_or_init(postgres_url);
+    let name = format!("t_{}", hex::encode(Rng::system().bytes::<8>()));
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&mut postgres().await).await.expect("creates");
+    let (server, _) = base.rsplit_once('/').expect("the URL ends with a database");
+    (name.clone(), format!("{server}/{name}"))
+}
+
+async fn drop_postgres_database(name: &str) {
+    let _ = sqlx::query(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)"))).execute(&mut postgres().await).await;
+}
+
+/// The session cookie of a request, for building one by hand.
+pub fn cookie(secret: &str) -> (header::HeaderName, String) {
+    (header::COOKIE, format!("countersign={secret}"))
+}
