@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, fs};
 
+#[expect(clippy::disallowed_methods, reason = "a build script learns its folders from the environment")]
 fn main() {
     minijinja_embed::embed_templates!("templates", &[".html", ".txt"]);
     let mut code = String::new();

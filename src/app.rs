@@ -81,7 +81,14 @@ pub fn acts() -> Vec<&'static str> {
 /// Every route of the server.
 #[must_use]
 pub fn routes() -> Routes {
-    assets::routes().and(operate::web::routes()).and(identity::web::routes()).and(evidence::web::routes()).and(messages::web::routes()).and(trail::web::routes()).and(demo::routes())
+    assets::routes()
+        .and(operate::web::routes())
+        .and(identity::web::routes())
+        .and(evidence::web::routes())
+        .and(messages::web::routes())
+        .and(trail::web::routes())
+        .and(demo::routes())
+        .and(crate::http::openapi::routes(&crate::openapi::document()))
 }
 
 /// The router with all its layers.
@@ -101,7 +108,9 @@ async fn prepare_schema(store: &Store, migrate: Migrate) -> Result<(), StartErro
     match store.version_state(Schema::Main).await.map_err(failed)? {
         VersionState::Current => Ok(()),
         VersionState::Newer(version) => Err(refused(format!("the database was migrated by a newer countersign (version {version}); use that program"))),
-        VersionState::Behind(n) if n < all && migrate == Migrate::IfEmpty => Err(refused(format!("{n} migrations are pending; make a backup, then run `countersign migrate`"))),
+        VersionState::Behind(n) if n < all && migrate == Migrate::IfEmpty => {
+            Err(refused(format!("{n} migrations are pending; make a backup, then run `countersign migrate`")))
+        }
         VersionState::Behind(_) => store.migrate(Schema::Main).await.map_err(|e| StartError::Fault(Fault::with("migrate", e))),
     }
 }

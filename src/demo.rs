@@ -81,7 +81,7 @@ async fn make(app: &App, role: Role, username: &'static str, name: &str) -> Resu
     let permit = app.policy.permit(&Actor::console(), &nobody).context("create a person")?;
     let id = people::create(db, permit, &new, &[role], Some(&hash)).await.context("create a person")?;
     let secret = enrol(app, &id).await?;
-    let scopes: Vec<String> = app.policy.scopes_of(&[role]).into_iter().map(str::to_owned).collect();
+    let scopes: Vec<String> = tokens::scopes_for(&app.policy, &[role]).into_iter().map(str::to_owned).collect();
     let who = Who::Person { id: id.clone(), name: username.into(), auth: Auth::Token(TokenId::new(db.clock(), db.rng())) };
     let actor = Actor { who, roles: vec![role], scopes: None, fresh: true, origin: Origin::default() };
     let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).context("make a token")?;
@@ -130,7 +130,10 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
 
 /// Small invented files: a policy, a list and a note.
 const FILES: [(&str, &[u8]); 3] = [
-    ("AC-3.01.01 access control policy.pdf", b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"),
+    (
+        "AC-3.01.01 access control policy.pdf",
+        b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n",
+    ),
     ("security awareness training 2026.csv", b"person,course,completed\r\nOmar Bell,Handling CUI,2026-03-04\r\nMika Torres,Handling CUI,2026-03-11\r\n"),
     ("firewall rule review.md", b"# Firewall rule review, third quarter\n\nReviewed by two people. Rule 14 was removed: the service behind it was retired.\n"),
 ];
@@ -176,4 +179,3 @@ async fn get_demo(State(app): State<App>, ConnectInfo(peer): ConnectInfo<std::ne
     set_session_cookie(&app, &mut response, &session.secret);
     Ok(response)
 }
-

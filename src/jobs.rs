@@ -65,6 +65,7 @@ async fn sweep(app: &App) -> Result<(), Fault> {
     let now = db.clock().now();
     let mut chore = db.chore(Chore::Throttle).await.context("begin")?;
     chore.query(identity::sql::SWEEP_THROTTLE).bind(now - DAY).execute().await.context("sweep counters")?;
+    chore.query(identity::sql::SWEEP_DEVICES).bind(now).execute().await.context("sweep devices")?;
     chore.commit().await.context("sweep counters")?;
     if db.in_fault() {
         return Ok(());
@@ -133,12 +134,7 @@ async fn mail(app: &App, (transport, from): &(Mailer, Mailbox), notice: &Due) ->
     args.entry("site".into()).or_insert_with(|| app.config.url().to_owned());
     let body = app.templates.render(&format!("mail/{}.txt", notice.template), minijinja::context! { time_zone => "UTC" }, &args)?;
     let subject = app.text(&format!("mail-{}-subject", notice.template.replace('_', "-")), &[]);
-    let message = Message::builder()
-        .from(from.clone())
-        .to(to.parse().context("a person's address")?)
-        .subject(subject)
-        .body(body)
-        .context("write a mail")?;
+    let message = Message::builder().from(from.clone()).to(to.parse().context("a person's address")?).subject(subject).body(body).context("write a mail")?;
     transport.send(message).await.context("send a mail")?;
     Ok(true)
 }

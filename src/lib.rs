@@ -1,24 +1,24 @@
 //! Countersign: compliance evidence, messaging and intake on one hash-chained, signed, independently verifiable audit trail.
 //! `ARCHITECTURE.md` has the map; a module may import only from modules above its own in this list.
 
+pub mod app;
 pub mod blobs;
+pub mod cli;
 pub mod config;
 pub mod core;
 pub mod db;
+pub mod demo;
 pub mod evidence;
 pub mod http;
 pub mod identity;
+pub mod jobs;
 pub mod log;
 pub mod messages;
 pub mod notices;
+pub mod openapi;
 pub mod operate;
 pub mod policies;
 pub mod policy;
 pub mod store;
 pub mod trail;
 pub mod vault;
-pub mod demo;
-pub mod openapi;
-pub mod jobs;
-pub mod app;
-pub mod cli;

@@ -1,2 +1,9 @@
-//! The OpenAPI document.
-pub fn document() -> utoipa::openapi::OpenApi { utoipa::openapi::OpenApiBuilder::new().build() }
+//! The API's OpenAPI document, gathered from the slices' handlers.
+
+use utoipa::openapi::OpenApi;
+
+/// The whole document.
+#[must_use]
+pub fn document() -> OpenApi {
+    crate::http::openapi::document([crate::identity::web::api_doc()])
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::identity::password::Rules;
+use crate::core::password::Rules;
 
 /// Name and embedded text of each file.
 const EMBEDDED: [(&str, &str); 7] = [

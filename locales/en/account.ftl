@@ -10,6 +10,7 @@ account-created = Account created
 account-changed = Changed
 account-since = In use since
 account-totp-none = Not set up
+account-agent-unknown = Unknown browser
 account-codes-left = { $count ->
     [0] None left. Make new ones.
     [one] { $count } unused code left
@@ -23,6 +24,7 @@ account-zone = Time zone
 account-zone-button = Save time zone
 field-zone = Show times in
 field-zone-hint = Exports and proofs always use UTC
+error-zone-unknown = This time zone is not known here. Choose one of the list
 
 sessions-title = Where you are signed in
 sessions-hint = End any session you do not recognise, then change your password.
@@ -67,8 +69,9 @@ field-days-hint = { $max ->
 }
 field-scopes = Scopes
 field-scopes-hint = What the token may do. It never may do more than you.
-error-token-name-missing = Enter a name for the token
+error-token-name-missing = Enter a name for the token, of 80 characters at most
 error-days-form = Enter a number of days from 1 to { $max }
+error-tokens-max = You have { $max } tokens already. Revoke one you no longer need
 error-scopes-missing = Choose at least one scope
 error-scopes-unknown = One of the scopes is not known here, or not yours to give
 
@@ -79,12 +82,20 @@ token-made-copy = Copy the token
 token-made-use = Send it in the header Authorization: Bearer or X-API-Key, never in an address.
 token-made-done = I have copied it
 
-## Notices after an act
+## Headings of the scopes
 
-flash-zone-saved = Times are now shown in { $zone }.
-flash-password-changed = Your password is changed. Your other sessions have ended.
-flash-email-changed = Your e-mail address is changed.
-flash-totp-changed = Your new authenticator is in use. Your other sessions have ended.
-flash-session-ended = The session has ended.
-flash-token-revoked = The token is revoked.
+scopes-account = Your account
+scopes-evidence = Evidence
+scopes-messages = Messages
+scopes-people = People
+scopes-sign_in = Your sessions
+scopes-system = This server
+scopes-trail = Audit trail
+
+## Confirming one's identity again
+
+error-fresh-wrong = The password or the code is not right. A code works once: wait for the next one and try again.
+
+## On the next page, when no mail could be sent
+
 flash-changed-elsewhere = Your sign-in details were changed on { $when }. If this was not you, tell an administrator now.

@@ -36,7 +36,11 @@ pub(super) async fn run(inputs: &Inputs, command: BackupCommand) -> Result<(), F
         BackupCommand::Create { out, data_keys, json } => create(inputs, &out, data_keys.as_deref(), json).await,
         BackupCommand::Verify { dir, json } => {
             let files = verify(&dir).await?;
-            if json { out::json(&json!({ "dir": dir, "files": files })) } else { out::line(&format!("{}: {files} files, every hash is right, the database is sound", dir.display())) }
+            if json {
+                out::json(&json!({ "dir": dir, "files": files }))
+            } else {
+                out::line(&format!("{}: {files} files, every hash is right, the database is sound", dir.display()))
+            }
         }
         BackupCommand::Restore { dir, data_keys, json } => restore(inputs, &dir, data_keys.as_deref(), json).await,
     }
@@ -44,13 +48,19 @@ pub(super) async fn run(inputs: &Inputs, command: BackupCommand) -> Result<(), F
 
 fn new_folder(path: &Path) -> Result<(), Failure> {
     use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(path).map_err(|e| Failure::hinting(format!("{}: {e}", path.display()), "give a folder that does not exist yet"))
+    std::fs::DirBuilder::new()
+        .mode(0o700)
+        .create(path)
+        .map_err(|e| Failure::hinting(format!("{}: {e}", path.display()), "give a folder that does not exist yet"))
 }
 
 async fn create(inputs: &Inputs, to: &Path, keys_to: Option<&Path>, as_json: bool) -> Result<(), Failure> {
     let config = Config::load(inputs).map_err(Failure::cannot)?;
     if config.database.url.sqlite_path().is_none() {
-        return Err(Failure::hinting("this backs up SQLite; PostgreSQL has its own tools", "use pg_dump or a base backup, and copy `blobs/` and `checkpoints/` of the data folder"));
+        return Err(Failure::hinting(
+            "this backs up SQLite; PostgreSQL has its own tools",
+            "use pg_dump or a base backup, and copy `blobs/` and `checkpoints/` of the data folder",
+        ));
     }
     let folder = open_folder(&config.data, false)?;
     new_folder(to)?;

@@ -96,7 +96,11 @@ fn permissions(folder: &DataFolder) -> Line {
         Ok(rights) if rights.wide.is_empty() => warn("permissions", "more than 100,000 files; the rest was not looked at", "run `find` over the blobs"),
         Ok(rights) => {
             let (path, mode) = &rights.wide[0];
-            bad("permissions", format!("{} can be reached by others (mode {:o}), and {} more", path.display(), mode & 0o777, rights.wide.len() - 1), "run `chmod -R go-rwx` on the data folder")
+            bad(
+                "permissions",
+                format!("{} can be reached by others (mode {:o}), and {} more", path.display(), mode & 0o777, rights.wide.len() - 1),
+                "run `chmod -R go-rwx` on the data folder",
+            )
         }
         Err(error) => bad("permissions", error.to_string(), "let the server's own user run this"),
     }
@@ -106,7 +110,7 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
     const MEND: &str = "keep a copy of the data folder, find out what happened, then either restore what is missing or go on with `countersign audit new-origin --reason …`, whose first entry names the last known checkpoint and the gap";
     let (db, keeper) = match open_db(config, folder, &Clock::system(), &Rng::system(), Migrate::IfEmpty).await {
         Ok(opened) => opened,
-        Err(error) => return vec![bad("database", super::Failure::from(error).words(), "see the sentence")],
+        Err(error) => return vec![bad("database", Failure::from(error).words(), "see the sentence")],
     };
     let mut lines = vec![ok("database", if db.store().is_sqlite() { "SQLite" } else { "PostgreSQL" })];
     match integrity::compare(&db, &keeper).await {
@@ -124,7 +128,11 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
     let exported: Option<(String,)> = db.query("select value from fixed where name = 'keys_exported_at'").optional().await.ok().flatten();
     lines.push(match exported {
         Some(_) => ok("recovery", "the keys were exported to a recovery recipient"),
-        None => warn("recovery", "the keys were never exported: if this disk is lost, so is everything sealed", "run `countersign keys export` and keep the file elsewhere"),
+        None => warn(
+            "recovery",
+            "the keys were never exported: if this disk is lost, so is everything sealed",
+            "run `countersign keys export` and keep the file elsewhere",
+        ),
     });
     lines
 }

@@ -105,7 +105,10 @@ pub async fn call(inputs: &Inputs, ask: &Ask) -> Result<Value, Failure> {
 async fn through_socket(folder: &DataFolder, ask: &Ask) -> Result<Value, Failure> {
     let path = folder.path().join(SOCKET);
     let stream = UnixStream::connect(&path).await.map_err(|e| {
-        Failure::hinting(format!("another countersign holds `{}` but does not answer on its control socket: {e}", folder.path().display()), "wait for it to start, or stop it")
+        Failure::hinting(
+            format!("another countersign holds `{}` but does not answer on its control socket: {e}", folder.path().display()),
+            "wait for it to start, or stop it",
+        )
     })?;
     let (read, mut write) = stream.into_split();
     let mut line = serde_json::to_vec(ask).map_err(Failure::cannot)?;

@@ -92,4 +92,3 @@ fn words(url: &str, data: &Path, vkey: &str, people: &[DemoPerson]) -> String {
     lines.push("Ctrl-C stops it.".into());
     lines.join("\n")
 }
-

@@ -114,7 +114,7 @@ fn import(inputs: &Inputs, from: &Path, passphrase_file: &Path) -> Result<(), Fa
     let wrong = || Failure::cannot("the passphrase does not open this file");
     let salt = STANDARD.decode(&file.salt).map_err(|_| wrong())?;
     let sealed = STANDARD.decode(&file.sealed).map_err(|_| wrong())?;
-    let plain = recovery_key(&*passphrase(passphrase_file)?, &salt)?.open(&PLACE, &sealed).ok_or_else(wrong)?;
+    let plain = recovery_key(&passphrase(passphrase_file)?, &salt)?.open(&PLACE, &sealed).ok_or_else(wrong)?;
     let keys: BTreeMap<String, String> = serde_json::from_slice(&plain).map_err(|_| wrong())?;
     if let Some(there) = keys.keys().find(|k| folder.keys().join(k).exists()) {
         return Err(Failure::cannot(format!("`{there}` exists already; keys are never overwritten")));

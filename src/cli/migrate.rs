@@ -13,7 +13,9 @@ pub(super) async fn run(inputs: &Inputs, check: bool) -> Result<(), Failure> {
         let store = Store::open(url.expose(), config.database.connections).await.map_err(Failure::cannot)?;
         match store.version_state(schema).await.map_err(Failure::cannot)? {
             VersionState::Current => out::line(&format!("{name}: up to date"))?,
-            VersionState::Newer(version) => return Err(Failure::cannot(format!("the {name} database was migrated by a newer countersign (version {version}); use that program"))),
+            VersionState::Newer(version) => {
+                return Err(Failure::cannot(format!("the {name} database was migrated by a newer countersign (version {version}); use that program")));
+            }
             VersionState::Behind(n) if check => out::line(&format!("{name}: {n} pending"))?,
             VersionState::Behind(n) => {
                 store.migrate(schema).await.map_err(Failure::cannot)?;

@@ -41,7 +41,12 @@ pub(super) async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 }
 
 /// Serves on `listener` until a signal; `before` runs once everything is open.
-pub(super) async fn serve_on(config: Config, folder: &DataFolder, listener: TcpListener, before: impl AsyncFnOnce(&App, &DataFolder) -> Result<(), Failure>) -> Result<(), Failure> {
+pub(super) async fn serve_on(
+    config: Config,
+    folder: &DataFolder,
+    listener: TcpListener,
+    before: impl AsyncFnOnce(&App, &DataFolder) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let _log = crate::log::start(&config.log, Clock::system(), config::no_colour()).map_err(Failure::cannot)?;
     let limits = Limits::new(config.limits.connections_max, config.limits.header_timeout, config.limits.drain);
     let installation = Installation::open(config, folder, Clock::system(), Rng::system(), Migrate::IfEmpty, true).await?;

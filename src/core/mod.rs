@@ -7,6 +7,7 @@ pub mod fault;
 pub mod folder;
 pub mod id;
 pub mod next;
+pub mod password;
 pub mod rng;
 pub mod sheet;
 pub mod text;

@@ -40,6 +40,8 @@ pub struct Keeper {
     db: Db,
     signer: Arc<dyn Signer>,
     folder: PathBuf,
+    /// One signing at a time: a proof is made against what was signed last.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Db {
@@ -64,7 +66,7 @@ impl Keeper {
     /// Keeps checkpoints below `folder`, which exists.
     #[must_use]
     pub fn new(db: Db, signer: Arc<dyn Signer>, folder: PathBuf) -> Self {
-        Self { db, signer, folder }
+        Self { db, signer, folder, turn: Arc::default() }
     }
 
     /// The signer.
@@ -81,6 +83,7 @@ impl Keeper {
         if self.db.in_fault() {
             return Ok(None);
         }
+        let _turn = self.turn.lock().await;
         let (log, origin) = self.db.log();
         let Some(head) = self.db.head(log).await? else { return Ok(None) };
         let size = u64::try_from(head.size).context("log size")?;

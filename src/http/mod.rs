@@ -12,6 +12,7 @@ pub mod json;
 pub mod limit;
 pub mod listen;
 pub mod notify;
+pub mod openapi;
 pub mod routes;
 pub mod shell;
 pub mod state;

@@ -10,6 +10,11 @@ use super::texts::Texts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 
+#[expect(unused_qualifications, reason = "the embedded list is generated")]
+fn embedded(environment: &mut Environment<'static>) {
+    minijinja_embed::load_templates!(environment);
+}
+
 /// The templates with their filters and functions.
 #[derive(Debug)]
 pub struct Templates {
@@ -23,7 +28,7 @@ impl Templates {
     #[must_use]
     pub fn new(texts: Arc<Texts>) -> Self {
         let mut environment = Environment::new();
-        minijinja_embed::load_templates!(&mut environment);
+        embedded(&mut environment);
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // One callback for everything: only mail texts are not HTML.
         environment.set_auto_escape_callback(|name| if name.starts_with("mail/") { AutoEscape::None } else { AutoEscape::Html });

@@ -1,5 +1,6 @@
 //! What people do to their own account. Each act that touches a factor ends the other sessions and is told to the person.
 
+use super::links::name_fold;
 use super::signin::{Enrolled, Rules, make_codes, plain_code, totp_place};
 use super::throttle::{self, Keys};
 use super::totp::{self, Secret};
@@ -23,6 +24,8 @@ pub async fn password(db: &Db, permit: Permit<ChangePassword>, person: &Person, 
     if tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
         return Err(Error::State);
     }
+    // A link that was asked for earlier, perhaps by somebody else, must not undo this.
+    tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
     end_others(&mut tx, &person.id, keep, now).await?;
     notice.insert(&mut tx).await?;
     tx.commit(permit, Detail::ok()).await?;
@@ -38,11 +41,14 @@ pub async fn email(db: &Db, permit: Permit<ChangeEmail>, person: &Person, keep: 
     if let Some(old) = &person.email {
         notices.push(Notice::prepare(db, "mail", &person.id, "email_changed", &[("to", old)]).await?);
     }
+    let fold = name_fold(&person.username, &person.display_name, Some(email));
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
-    if tx.write(sql::SET_EMAIL).bind(&person.id).bind(email).execute().await? != 1 {
+    if tx.write(sql::SET_EMAIL).bind(&person.id).bind(email).bind(fold).execute().await? != 1 {
         return Err(Error::State);
     }
+    // Links went to the old address.
+    tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
     end_others(&mut tx, &person.id, keep, now).await?;
     for notice in notices {
         notice.insert(&mut tx).await?;
@@ -54,8 +60,9 @@ pub async fn email(db: &Db, permit: Permit<ChangeEmail>, person: &Person, keep: 
 /// Replaces one's authenticator by the one whose secret was shown, confirmed by a code of it. New recovery codes come with it.
 ///
 /// # Errors
-/// [`Error::Wrong`] and the throttle's.
+/// [`Error::Wrong`], [`Error::State`] when it was changed meanwhile, and the throttle's.
 pub async fn totp(db: &Db, rules: Rules<'_>, permit: Permit<ChangeTotp>, person: &Person, session: &Session, code: &str) -> Result<Enrolled, Error> {
+    let Some(since) = person.totp_at else { return Err(Error::State) };
     let keys = Keys::new(db, &permit.actor().origin, &person.username, None);
     throttle::count_code(db, rules.limits, &keys, &person.id).await?;
     let secret =
@@ -69,8 +76,9 @@ pub async fn totp(db: &Db, rules: Rules<'_>, permit: Permit<ChangeTotp>, person:
     let codes = make_codes(db);
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
-    if tx.write(sql::SET_TOTP).bind(&person.id).bind(sealed).bind(now).bind(i64::try_from(step).unwrap_or(i64::MAX)).execute().await? != 1 {
-        return Err(Error::Wrong);
+    let step = i64::try_from(step).unwrap_or(i64::MAX);
+    if tx.write(sql::REPLACE_TOTP).bind(&person.id).bind(sealed).bind(now).bind(step).bind(since).execute().await? != 1 {
+        return Err(Error::State);
     }
     replace_codes(&mut tx, &person.id, &codes, now).await?;
     end_others(&mut tx, &person.id, &session.id, now).await?;

@@ -62,6 +62,8 @@ pub struct Made {
     pub token: String,
     /// Until when.
     pub expires_at: Micros,
+    /// What for.
+    pub purpose: Purpose,
 }
 
 /// Finds a live link by its token. Anything else is unknown.
@@ -76,6 +78,15 @@ pub async fn find(db: &Db, token: &str) -> Result<Link, Error> {
         Some(id) => Some(super::by_id(db, id).await?.filter(Person::is_active).ok_or(Error::BadLink)?),
         None => None,
     };
+    let fits = match (purpose, &person) {
+        (Purpose::Setup, None) => !anybody(db).await?,
+        (Purpose::Invite, Some(person)) => person.password_hash.is_none(),
+        (Purpose::Reset, Some(person)) => person.password_hash.is_some(),
+        (Purpose::Setup, Some(_)) | (Purpose::Invite | Purpose::Reset, None) => false,
+    };
+    if !fits {
+        return Err(Error::BadLink);
+    }
     Ok(Link { id: row.id, purpose, person, expires_at: row.expires_at })
 }
 
@@ -91,7 +102,7 @@ async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, purpose: Purpose, person: Optio
         .bind(expires_at)
         .execute()
         .await?;
-    Ok(Made { token, expires_at })
+    Ok(Made { token, expires_at, purpose })
 }
 
 async fn spend<A: Act>(tx: &mut Tx<A>, link: &Link, now: Micros) -> Result<(), Error> {
@@ -136,12 +147,18 @@ pub struct NewPerson {
     pub time_zone: String,
 }
 
+/// What people are searched by.
+#[must_use]
+pub(super) fn name_fold(username: &str, display_name: &str, email: Option<&str>) -> String {
+    crate::core::text::fold(&format!("{username} {display_name} {}", email.unwrap_or_default()))
+}
+
 /// Writes a person's row.
 ///
 /// # Errors
 /// [`Error::NameTaken`].
 pub(super) async fn insert_person<A: Act>(tx: &mut Tx<A>, id: &PersonId, new: &NewPerson, hash: Option<&str>, now: Micros) -> Result<(), Error> {
-    let fold = crate::core::text::fold(&format!("{} {} {}", new.username, new.display_name, new.email.as_deref().unwrap_or_default()));
+    let fold = name_fold(&new.username, &new.display_name, new.email.as_deref());
     let inserted = tx
         .write(sql::INSERT_PERSON)
         .bind(id)
@@ -171,10 +188,15 @@ pub async fn take_setup(db: &Db, permit: Permit<Create>, link: &Link, new: &NewP
         return Err(Error::BadLink);
     }
     let id = PersonId::new(db.clock(), db.rng());
-    let permit = permit.naming(&id);
+    let permit = permit.naming(&id).about(id.as_str());
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     spend(&mut tx, link, now).await?;
+    // The console may have made somebody since the link was printed.
+    let people: i64 = tx.query(sql::ANY_PERSON).scalar().await?;
+    if people > 0 {
+        return Err(Error::BadLink);
+    }
     insert_person(&mut tx, &id, new, Some(hash), now).await?;
     tx.write(sql::INSERT_ROLE).bind(&id).bind(Role::Admin.name()).bind(now).execute().await?;
     tx.commit(permit, Detail::ok().with("role", "admin").personal("username", &new.username)).await?;
@@ -197,7 +219,7 @@ pub async fn invite(
     let permit = permit.naming(&id).about(id.as_str());
     let token = db.rng().token();
     let notice = match public_url.filter(|_| new.email.is_some()) {
-        Some(url) => Some(Notice::prepare(db, "mail", &id, "invite", &[("link", &format!("{url}/link/{token}")), ("name", &new.display_name)]).await?),
+        Some(url) => Some(Notice::prepare(db, "mail", &id, "invite", &[("link", &href(url, &token)), ("name", &new.display_name)]).await?),
         None => None,
     };
     let mut tx = db.begin(&permit).await?;
@@ -226,7 +248,8 @@ pub async fn join(db: &Db, permit: Permit<Join>, link: &Link, person: &Person, h
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     spend(&mut tx, link, now).await?;
-    if tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
+    // An invitation never replaces a password: that is a reset's, which ends sessions and is told.
+    if tx.write(sql::SET_FIRST_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
         return Err(Error::BadLink);
     }
     tx.commit(permit, Detail::ok()).await?;
@@ -244,11 +267,23 @@ pub async fn make_reset(db: &Db, policy: &SessionPolicy, permit: Permit<ResetPas
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
-    let purpose = if person.password_hash.is_none() { Purpose::Invite } else { Purpose::Reset };
+    let purpose = purpose_for(person);
     let secs = if purpose == Purpose::Invite { policy.invite_link_secs } else { policy.reset_link_secs };
     let made = insert(&mut tx, db, purpose, Some(&person.id), db.rng().token(), secs).await?;
-    tx.commit(permit, Detail::ok()).await?;
+    tx.commit(permit, Detail::ok().with("purpose", made.purpose.name())).await?;
     Ok(made)
+}
+
+/// Which link lets this person set a password: whoever never had one is still invited.
+#[must_use]
+pub fn purpose_for(person: &Person) -> Purpose {
+    if person.password_hash.is_none() { Purpose::Invite } else { Purpose::Reset }
+}
+
+/// The address of a link.
+#[must_use]
+pub fn href(public_url: &str, token: &str) -> String {
+    format!("{public_url}/link/{token}")
 }
 
 /// Somebody asked for a link. Everyone gets the same answer; a known, active person with an address gets a mail.
@@ -262,7 +297,7 @@ pub async fn forgot(db: &Db, policy: &SessionPolicy, permit: Permit<Forgot>, per
         return Ok(());
     };
     let token = db.rng().token();
-    let link = format!("{public_url}/link/{token}");
+    let link = href(public_url, &token);
     let notice = Notice::prepare(db, "mail", &person.id, "reset", &[("link", &link), ("name", &person.display_name)]).await?;
     let mut tx = db.begin(&permit).await?;
     insert(&mut tx, db, Purpose::Reset, Some(&person.id), token, policy.reset_link_secs).await?;
@@ -286,6 +321,7 @@ pub async fn take_reset(db: &Db, permit: Permit<TakeReset>, link: &Link, person:
     if tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(now).execute().await? != 1 {
         return Err(Error::BadLink);
     }
+    tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
     tx.write(sql::END_OF_PERSON).bind(&person.id).bind(now).execute().await?;
     notice.insert(&mut tx).await?;
     tx.commit(permit, Detail::ok()).await?;

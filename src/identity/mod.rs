@@ -4,7 +4,6 @@
 pub mod account;
 pub mod door;
 pub mod links;
-pub mod password;
 pub mod people;
 pub mod sessions;
 pub mod signin;
@@ -13,7 +12,13 @@ pub mod throttle;
 pub mod tokens;
 pub mod totp;
 pub mod web;
+mod web_account;
+mod web_api;
+mod web_api_own;
+mod web_people;
+mod web_person;
 mod web_signin;
+mod web_token;
 
 use sha2::{Digest as _, Sha256};
 

@@ -14,10 +14,14 @@ use crate::policy::{Act, Permit, Role};
 /// # Errors
 /// [`Error::LastAdmin`], [`Error::State`].
 pub async fn grant(db: &Db, permit: Permit<Grant>, person: &Person, wanted: &[Role]) -> Result<(), Error> {
-    let held = super::roles_of(db, &person.id).await?;
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     tx.query(sql::LOCK_ADMINS).execute().await?;
+    let current: Option<Person> = tx.query(sql::BY_ID).bind(&person.id).optional().await?;
+    if current.is_none_or(|p| p.deleted_at.is_some()) {
+        return Err(Error::State);
+    }
+    let held = held_roles(&mut tx, &person.id).await?;
     if held.contains(&Role::Admin) && !wanted.contains(&Role::Admin) {
         refuse_last(&mut tx, &person.id).await?;
     }
@@ -43,6 +47,12 @@ pub async fn grant(db: &Db, permit: Permit<Grant>, person: &Person, wanted: &[Ro
     Ok(())
 }
 
+/// Roles as they are under the lock: two administrators may be at it at once.
+async fn held_roles<A: Act>(tx: &mut Tx<A>, person: &PersonId) -> Result<Vec<Role>, Error> {
+    let rows: Vec<(String,)> = tx.query(sql::ROLES).bind(person).all().await?;
+    Ok(rows.into_iter().filter_map(|(r,)| r.parse().ok()).collect())
+}
+
 async fn give<A: Act>(tx: &mut Tx<A>, person: &PersonId, role: Role, now: Micros) -> Result<(), Error> {
     if tx.write(sql::REVIVE_ROLE).bind(person).bind(role.name()).bind(now).execute().await? == 0 {
         tx.write(sql::INSERT_ROLE).bind(person).bind(role.name()).bind(now).execute().await?;
@@ -61,11 +71,10 @@ async fn refuse_last<A: Act>(tx: &mut Tx<A>, person: &PersonId) -> Result<(), Er
 /// # Errors
 /// [`Error::State`] when they are not active, [`Error::LastAdmin`].
 pub async fn disable(db: &Db, permit: Permit<Disable>, target: &MaybeLast) -> Result<(), Error> {
-    let admin = super::roles_of(db, &target.person.id).await?.contains(&Role::Admin);
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     tx.query(sql::LOCK_ADMINS).execute().await?;
-    if admin {
+    if held_roles(&mut tx, &target.person.id).await?.contains(&Role::Admin) {
         refuse_last(&mut tx, &target.person.id).await?;
     }
     changed(tx.write(sql::DISABLE).bind(&target.person.id).bind(now).execute().await?)?;
@@ -102,8 +111,9 @@ pub async fn enable(db: &Db, permit: Permit<Enable>, person: &Person) -> Result<
 /// # Errors
 /// When the database fails.
 pub async fn unlock(db: &Db, permit: Permit<Unlock>, person: &Person) -> Result<(), Error> {
-    super::throttle::lift(db, &person.id, &person.username).await?;
-    db.record(permit, Detail::ok()).await?;
+    let mut tx = db.begin(&permit).await?;
+    super::throttle::lift(&mut tx, db, &person.id, &person.username).await?;
+    tx.commit(permit, Detail::ok()).await?;
     Ok(())
 }
 
@@ -112,11 +122,10 @@ pub async fn unlock(db: &Db, permit: Permit<Unlock>, person: &Person) -> Result<
 /// # Errors
 /// [`Error::State`], [`Error::LastAdmin`].
 pub async fn delete(db: &Db, permit: Permit<Delete>, target: &MaybeLast, reason: &str) -> Result<(), Error> {
-    let admin = super::roles_of(db, &target.person.id).await?.contains(&Role::Admin);
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     tx.query(sql::LOCK_ADMINS).execute().await?;
-    if admin {
+    if held_roles(&mut tx, &target.person.id).await?.contains(&Role::Admin) {
         refuse_last(&mut tx, &target.person.id).await?;
     }
     changed(tx.write(sql::DELETE).bind(&target.person.id).bind(now).execute().await?)?;
@@ -172,35 +181,135 @@ pub async fn create(db: &Db, permit: Permit<super::Create>, new: &NewPerson, rol
     Ok(id)
 }
 
+crate::row! {
+    /// A person as lists show them.
+    #[derive(Clone, Debug)]
+    pub struct Listed {
+        /// Id.
+        pub id: PersonId,
+        /// User name.
+        pub username: String,
+        /// Shown.
+        pub display_name: String,
+        /// For mails.
+        pub email: Option<String>,
+        /// When a password was set.
+        pub password_at: Option<i64>,
+        /// When an authenticator was enrolled.
+        pub totp_at: Option<i64>,
+        /// When made.
+        pub created_at: i64,
+        /// When disabled.
+        pub disabled_at: Option<i64>,
+        /// When closed.
+        pub deleted_at: Option<i64>,
+        /// Roles held, space-separated.
+        pub roles: Option<String>,
+        /// When last seen, signed in.
+        pub seen_at: Option<i64>,
+    }
+}
+
+impl Listed {
+    /// Roles held, in the order they are shown.
+    #[must_use]
+    pub fn roles(&self) -> Vec<Role> {
+        let held: Vec<&str> = self.roles.as_deref().unwrap_or_default().split(' ').collect();
+        Role::ALL.into_iter().filter(|r| held.contains(&r.name())).collect()
+    }
+
+    /// The machine name of their state.
+    #[must_use]
+    pub fn state(&self) -> &'static str {
+        match (self.deleted_at, self.disabled_at, self.password_at) {
+            (Some(_), _, _) => "deleted",
+            (None, Some(_), _) => "disabled",
+            (None, None, None) => "invited",
+            (None, None, Some(_)) => "active",
+        }
+    }
+}
+
 /// One page of people, newest first, and whether more follow.
 #[derive(Debug)]
 pub struct Page {
-    /// At most fifty.
-    pub people: Vec<Person>,
+    /// At most [`PAGE`].
+    pub people: Vec<Listed>,
     /// More on the older side.
     pub older: bool,
     /// More on the newer side.
     pub newer: bool,
 }
 
-/// People whose names hold `q`, keyset by id: before or after a place, or from the newest.
+/// People of one page.
+pub const PAGE: usize = 50;
+
+/// People whose names hold `q`, of any state; see [`search`].
 ///
 /// # Errors
 /// When the database fails.
 pub async fn page(db: &Db, q: &str, after: Option<&str>, before: Option<&str>) -> Result<Page, Fault> {
+    search(db, q, "", after, before).await
+}
+
+/// People whose names hold `q` and whose state is `state` (empty for any), keyset by id: after or before a place, or from the newest.
+///
+/// # Errors
+/// When the database fails.
+pub async fn search(db: &Db, q: &str, state: &str, after: Option<&str>, before: Option<&str>) -> Result<Page, Fault> {
     let pattern = format!("%{}%", escape_like(&crate::core::text::fold(q)));
-    if let Some(before) = before {
-        let mut people: Vec<Person> = db.query(sql::PAGE_NEWER).bind(pattern).bind(before).all().await.context("list people")?;
-        let newer = people.len() > 50;
-        people.truncate(50);
+    let (sql, place) = before.map_or((sql::PAGE_OLDER, after.unwrap_or("usr_g")), |place| (sql::PAGE_NEWER, place));
+    let mut people: Vec<Listed> = db.query(sql).bind(pattern).bind(place).bind(state).all().await.context("list people")?;
+    let more = people.len() > PAGE;
+    people.truncate(PAGE);
+    if before.is_some() {
         people.reverse();
-        return Ok(Page { people, older: true, newer });
+        return Ok(Page { people, older: true, newer: more });
     }
-    let start = after.unwrap_or("usr_g");
-    let mut people: Vec<Person> = db.query(sql::PAGE_OLDER).bind(pattern).bind(start).all().await.context("list people")?;
-    let older = people.len() > 50;
-    people.truncate(50);
-    Ok(Page { people, older, newer: after.is_some() })
+    Ok(Page { people, older: more, newer: after.is_some() })
+}
+
+/// At most `limit` people made after `after`, oldest first: how programs walk through all of them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn from(db: &Db, after: Option<&PersonId>, limit: i64) -> Result<Vec<Listed>, Fault> {
+    db.query(sql::PAGE_AFTER).bind(after.map_or("", PersonId::as_str)).bind(limit).all().await.context("list people")
+}
+
+/// One person as lists show them.
+///
+/// # Errors
+/// When the database fails.
+pub async fn listed(db: &Db, id: &PersonId) -> Result<Option<Listed>, Fault> {
+    db.query(sql::LISTED).bind(id).optional().await.context("find a person")
+}
+
+crate::row! {
+    /// An entry a person left.
+    #[derive(Clone, Debug)]
+    pub struct Left {
+        /// Its place in the trail.
+        pub seq: i64,
+        /// When.
+        pub at: i64,
+        /// The act.
+        pub action: String,
+        /// What it was done to.
+        pub object_kind: String,
+        /// Its id.
+        pub object_id: Option<String>,
+        /// How it ended.
+        pub outcome: String,
+    }
+}
+
+/// The last ten entries that a person left.
+///
+/// # Errors
+/// When the database fails.
+pub async fn entries(db: &Db, id: &PersonId) -> Result<Vec<Left>, Fault> {
+    db.query(sql::ENTRIES_OF).bind(id).bind(db.log().0).all().await.context("read a person's entries")
 }
 
 /// Makes `%`, `_` and `\` of a search ordinary characters.

@@ -74,8 +74,15 @@ pub async fn login(db: &Db, rules: Rules<'_>, permit: Permit<Login>, person: &Pe
     let session = NewSession::prepare(db, rules.session, &person.id, "half", attempt.next, &origin).await?;
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
-    if let Some(hash) = rehashed {
-        tx.write(sql::SET_PASSWORD).bind(&person.id).bind(hash).bind(person.password_at).execute().await?;
+    // The password may have been changed, or the account closed, while it was being checked.
+    let still = match rehashed {
+        Some(hash) => tx.write(sql::REHASH).bind(&person.id).bind(hash).bind(held.map(str::to_owned)).execute().await? == 1,
+        None => tx.query(sql::HOLDS_PASSWORD).bind(&person.id).bind(held.map(str::to_owned)).optional::<(PersonId,)>().await?.is_some(),
+    };
+    if !still {
+        drop(tx);
+        db.record(permit, Detail::failed("password")).await?;
+        return Err(Error::Wrong);
     }
     session.insert(&mut tx, now).await?;
     tx.commit(permit, Detail::ok().with("session", session.id().as_str())).await?;
@@ -141,7 +148,10 @@ pub enum Factor<'a> {
 pub async fn confirm(db: &Db, rules: Rules<'_>, permit: Permit<Confirm>, person: &Person, half: &Session, factor: Factor<'_>) -> Result<String, Error> {
     let origin = permit.actor().origin.clone();
     let keys = Keys::new(db, &origin, &person.username, None);
-    throttle::count_code(db, rules.limits, &keys, &person.id).await?;
+    match factor {
+        Factor::Totp(_) => throttle::count_code(db, rules.limits, &keys, &person.id).await?,
+        Factor::Recovery(_) => throttle::count_recovery(db, rules.limits, &keys, &person.id).await?,
+    }
     let secret = totp_secret(db, person).await?;
     let matched = match factor {
         Factor::Totp(code) => secret.as_ref().and_then(|s| totp::matched_step(s, code.trim(), seconds(db.clock().now()))),
@@ -169,7 +179,10 @@ pub async fn confirm(db: &Db, rules: Rules<'_>, permit: Permit<Confirm>, person:
     session.insert(&mut tx, now).await?;
     tx.write(sql::END_OLDEST).bind(&person.id).bind(now).bind(rules.session.sessions_max - 1).bind(session.id()).execute().await?;
     tx.commit(permit, Detail::ok().with("factor", kind).with("session", session.id().as_str())).await?;
-    throttle::forgive(db, &keys, Some(&person.id)).await?;
+    match factor {
+        Factor::Totp(_) => throttle::forgive(db, &keys, Some(&person.id)).await?,
+        Factor::Recovery(_) => throttle::forgive_recovery(db, &keys, &person.id).await?,
+    }
     Ok(session.secret)
 }
 

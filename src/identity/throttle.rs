@@ -4,14 +4,18 @@
 use crate::core::clock::{Micros, SECOND};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::PersonId;
-use crate::db::{Chore, Db};
+use crate::db::{Chore, Db, Tx};
 use crate::policies::SignInLimits;
-use crate::policy::Origin;
+use crate::policy::{Act, Origin};
 
 use super::{Error, digest, sql};
 
+/// Links mailed in the name of one person within the window.
+const FORGOT_TRIES_MAX: i64 = 5;
+const FORGOT_WINDOW_SECS: i64 = 3600;
+
 crate::row! {
-    struct CountRow { failures: i64, first_at: i64, last_at: i64, until: i64 }
+    struct CountRow { failures: i64, first_at: i64, until: i64 }
 }
 
 /// What a counter does as failures grow.
@@ -46,6 +50,10 @@ fn account_key(db: &Db, username: &str) -> String {
     format!("account:{}", db.vault().blind("throttle", username))
 }
 
+fn recovery_key(person: &PersonId) -> String {
+    format!("recovery:{person}")
+}
+
 fn totp_key(person: &PersonId) -> String {
     format!("totp:{person}")
 }
@@ -73,6 +81,28 @@ pub async fn count_code(db: &Db, limits: &SignInLimits, keys: &Keys, person: &Pe
     take(db, &totp_key(person), Kind::Closing { tries: limits.totp_tries }).await
 }
 
+/// Counts a try at a recovery code of `person`. Codes of 128 bits are not guessed, so wrong ones slow down and never share
+/// the lock of the authenticator: a recovery code is the way in when that is closed.
+///
+/// # Errors
+/// As [`count`].
+pub async fn count_recovery(db: &Db, limits: &SignInLimits, keys: &Keys, person: &PersonId) -> Result<(), Error> {
+    if let Some(address) = &keys.address {
+        take(db, address, Kind::Window { tries: limits.address_tries, secs: limits.address_window_secs }).await?;
+    }
+    let growing = Kind::Growing { free: limits.account_free, delay_max_secs: limits.account_delay_max_secs, hard: limits.account_hard };
+    take(db, &recovery_key(person), growing).await
+}
+
+/// Counts a link asked for in the name of `username`, whoever asks: nobody's mailbox is flooded.
+///
+/// # Errors
+/// As [`count`].
+pub async fn count_forgot(db: &Db, username: &str) -> Result<(), Error> {
+    let key = format!("forgot:{}", db.vault().blind("throttle", username));
+    take(db, &key, Kind::Window { tries: FORGOT_TRIES_MAX, secs: FORGOT_WINDOW_SECS }).await
+}
+
 /// Counts a try from an address alone: at a link, at `/forgot`.
 ///
 /// # Errors
@@ -89,35 +119,46 @@ pub async fn count_address(db: &Db, limits: &SignInLimits, keys: &Keys) -> Resul
 /// # Errors
 /// When the database fails.
 pub async fn forgive(db: &Db, keys: &Keys, person: Option<&PersonId>) -> Result<(), Error> {
+    let cleared = person.map_or_else(|| keys.account.clone(), totp_key);
+    give_back(db, keys, &cleared).await
+}
+
+/// The recovery code was right. What closed the authenticator's codes stays.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forgive_recovery(db: &Db, keys: &Keys, person: &PersonId) -> Result<(), Error> {
+    give_back(db, keys, &recovery_key(person)).await
+}
+
+async fn give_back(db: &Db, keys: &Keys, cleared: &str) -> Result<(), Error> {
     let mut chore = db.chore(Chore::Throttle).await?;
     if let Some(address) = &keys.address {
         chore.query(sql::LESS_THROTTLE).bind(address.as_str()).execute().await?;
     }
-    let cleared = person.map_or_else(|| keys.account.clone(), totp_key);
-    chore.query(sql::CLEAR_THROTTLE).bind(cleared.as_str()).execute().await?;
+    chore.query(sql::CLEAR_THROTTLE).bind(cleared).execute().await?;
     chore.commit().await?;
     Ok(())
 }
 
-/// Lifts every lock of a person.
+/// Lifts every lock of a person, within the act that does so. Their devices are forgotten, and the counters of those with them.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn lift(db: &Db, person: &PersonId, username: &str) -> Result<(), Error> {
-    let mut chore = db.chore(Chore::Throttle).await?;
-    for key in [account_key(db, username), totp_key(person)] {
-        chore.query(sql::CLEAR_THROTTLE).bind(key.as_str()).execute().await?;
+pub async fn lift<A: Act>(tx: &mut Tx<A>, db: &Db, person: &PersonId, username: &str) -> Result<(), Error> {
+    for key in [account_key(db, username), totp_key(person), recovery_key(person)] {
+        tx.query(sql::CLEAR_THROTTLE).bind(key).execute().await?;
     }
-    chore.commit().await?;
+    tx.query(sql::FORGET_DEVICES).bind(person).execute().await?;
     Ok(())
 }
 
-/// Is the person's password or code closed until somebody lifts it?
+/// Is the person's password or one of their codes closed until somebody lifts it?
 ///
 /// # Errors
 /// When the database fails.
 pub async fn is_locked(db: &Db, limits: &SignInLimits, person: &PersonId, username: &str) -> Result<bool, Fault> {
-    for (key, most) in [(account_key(db, username), limits.account_hard), (totp_key(person), limits.totp_tries)] {
+    for (key, most) in [(account_key(db, username), limits.account_hard), (totp_key(person), limits.totp_tries), (recovery_key(person), limits.account_hard)] {
         let held: Option<(i64,)> = db.query(sql::READ_THROTTLE).bind(key.as_str()).optional().await.context("read a counter")?;
         if held.is_some_and(|(failures,)| failures >= most) {
             return Ok(true);
@@ -138,15 +179,15 @@ async fn take(db: &Db, key: &str, kind: Kind) -> Result<(), Error> {
 }
 
 fn step(kind: Kind, held: &CountRow, now: Micros) -> Result<CountRow, Error> {
-    let wait = |until: Micros| Error::TooMany { retry_secs: u64::try_from((until - now).div_euclid(SECOND) + 1).unwrap_or(1) };
+    let wait = |until: Micros| Error::TooMany { retry_secs: u64::try_from((until - now + SECOND - 1).div_euclid(SECOND)).unwrap_or(1) };
     let failures = held.failures + 1;
     match kind {
         Kind::Window { tries, secs } => {
             let ends = held.first_at + secs * SECOND;
             if now >= ends {
-                return Ok(CountRow { failures: 1, first_at: now, last_at: now, until: 0 });
+                return Ok(CountRow { failures: 1, first_at: now, until: 0 });
             }
-            if failures > tries { Err(wait(ends)) } else { Ok(CountRow { failures, first_at: held.first_at, last_at: now, until: 0 }) }
+            if failures > tries { Err(wait(ends)) } else { Ok(CountRow { failures, first_at: held.first_at, until: 0 }) }
         }
         Kind::Growing { free, delay_max_secs, hard } => {
             if held.failures >= hard {
@@ -157,10 +198,10 @@ fn step(kind: Kind, held: &CountRow, now: Micros) -> Result<CountRow, Error> {
             }
             let over = u32::try_from((failures - free).max(0)).unwrap_or(u32::MAX).min(20);
             let delay = if over == 0 { 0 } else { (1_i64 << over).min(delay_max_secs) };
-            Ok(CountRow { failures, first_at: held.first_at, last_at: now, until: now + delay * SECOND })
+            Ok(CountRow { failures, first_at: held.first_at, until: now + delay * SECOND })
         }
         Kind::Closing { tries } if held.failures >= tries => Err(Error::Locked),
-        Kind::Closing { .. } => Ok(CountRow { failures, first_at: held.first_at, last_at: now, until: 0 }),
+        Kind::Closing { .. } => Ok(CountRow { failures, first_at: held.first_at, until: 0 }),
     }
 }
 
@@ -168,7 +209,7 @@ fn step(kind: Kind, held: &CountRow, now: Micros) -> Result<CountRow, Error> {
 mod tests {
     use super::*;
 
-    const FRESH: CountRow = CountRow { failures: 0, first_at: 0, last_at: 0, until: 0 };
+    const FRESH: CountRow = CountRow { failures: 0, first_at: 0, until: 0 };
 
     #[test]
     fn an_address_gets_five_tries_a_window_and_then_the_time_to_wait() {

@@ -6,11 +6,26 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{PersonId, TokenId};
 use crate::db::{Chore, Db, Detail};
 use crate::policies::SessionPolicy;
-use crate::policy::{Origin, Permit};
+use crate::policy::{Origin, Permit, Policy, Role};
 use crate::vault::Place;
 
 /// What every token begins with.
 pub const PREFIX: &str = "cs_";
+/// Characters of a token's name.
+pub const NAME_CHARS_MAX: usize = 80;
+/// Acts on one's own sessions and tokens that a token may be given beside those of the roles. Everything else that needs no
+/// role (password, authenticator, address) is for a person at a browser.
+const OWN: [&str; 3] = ["session.revoke", "token.create", "token.revoke"];
+
+/// The acts that somebody with `roles` may give a token.
+#[must_use]
+pub fn scopes_for<'p>(policy: &'p Policy, roles: &[Role]) -> Vec<&'p str> {
+    let mut scopes = policy.scopes_of(roles);
+    scopes.extend(OWN);
+    scopes.sort_unstable();
+    scopes.dedup();
+    scopes
+}
 
 crate::row! {
     /// A live token with its person.
@@ -52,6 +67,12 @@ crate::row! {
     }
 }
 
+/// Each scope once, in the order of their names.
+#[must_use]
+pub fn in_order(scopes: &[String]) -> Vec<String> {
+    scopes.iter().cloned().collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 /// A token about to be made.
 #[derive(Clone, Debug)]
 pub struct NewToken {
@@ -89,7 +110,7 @@ pub async fn create(db: &Db, policy: &SessionPolicy, permit: Permit<CreateToken>
         .bind(expires_at)
         .execute()
         .await?;
-    tx.commit(permit, Detail::ok().with("scopes", scopes)).await?;
+    tx.commit(permit, Detail::ok().with("scopes", scopes).with("expires_at", expires_at).personal("name", &new.name)).await?;
     Ok((id, secret, expires_at))
 }
 

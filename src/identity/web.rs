@@ -2,17 +2,22 @@
 
 use axum::http::StatusCode;
 
-use super::password::{self, Blocklist};
 use super::signin::Rules;
-use super::{Error, Person};
+use super::{Client, Error, Person, sessions};
 use crate::core::fault::Fault;
+use crate::core::id::PersonId;
+use crate::core::password::{self, Blocklist};
 use crate::http::form::{Fields, FormState};
 use crate::http::{self, App, Ctx, Routes};
+
+pub use super::web_api::api_doc;
 
 /// The routes of this slice.
 #[must_use]
 pub fn routes() -> Routes {
-    super::web_signin::routes()
+    let pages = super::web_signin::routes().and(super::web_account::routes()).and(super::web_token::routes());
+    let people = super::web_people::routes().and(super::web_person::routes());
+    pages.and(people).and(super::web_api::routes()).and(super::web_api_own::routes())
 }
 
 /// How an error of this slice is told when no form shows it.
@@ -55,6 +60,16 @@ pub fn rules(app: &App) -> Rules<'_> {
 pub async fn me(ctx: &Ctx) -> Result<Person, http::Error> {
     let id = ctx.session.as_ref().map(|s| &s.person).or(ctx.actor.person()).ok_or_else(|| http::Error::new(StatusCode::UNAUTHORIZED, "sign_in"))?;
     super::by_id(&ctx.app.db, id).await?.ok_or_else(|| Fault::new("a session without its person").into())
+}
+
+/// Sessions of a person that would still be accepted: one that was idle for too long is over, though its row is not.
+///
+/// # Errors
+/// When the database fails.
+pub async fn live_sessions(app: &App, person: &PersonId) -> Result<Vec<(sessions::Listed, Client)>, Fault> {
+    let (now, idle) = (app.db.clock().now(), app.policies.session.idle_secs);
+    let listed = sessions::list(&app.db, person).await?;
+    Ok(listed.into_iter().filter(|(s, _)| now < super::after(s.seen_at, idle)).collect())
 }
 
 /// The password rules in words.

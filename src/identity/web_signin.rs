@@ -222,9 +222,9 @@ async fn get_enrol(ctx: Ctx) -> Answer {
 }
 
 #[derive(Serialize)]
-struct CodesPage {
-    codes: Vec<String>,
-    username: String,
+pub(super) struct CodesPage {
+    pub(super) codes: Vec<String>,
+    pub(super) username: String,
 }
 
 async fn post_enrol(Posted { ctx, mut fields }: Posted) -> Answer {
@@ -302,8 +302,13 @@ async fn post_logout(Posted { ctx, fields }: Posted) -> Answer {
         let permit = ctx.permit::<Logout>(&person).await?;
         super::sessions::logout(&ctx.app.db, permit, &session.id).await.map_err(told)?;
     }
+    signed_out(ctx, "asked").await
+}
+
+/// The page after a session has ended; the cookie goes with it.
+pub(super) async fn signed_out(ctx: Ctx, reason: &'static str) -> Answer {
     let bare = Ctx { session: None, actor: crate::policy::Actor::stranger(ctx.seen.origin()), ..ctx };
-    let mut response = bare.page("login/signed_out.html", SignedOutPage { reason: "asked" }).await?;
+    let mut response = bare.page("login/signed_out.html", SignedOutPage { reason }).await?;
     sign_out(&bare.app, &mut response);
     Ok(response)
 }
@@ -338,6 +343,7 @@ async fn post_forgot(Posted { ctx, mut fields }: Posted) -> Answer {
 
 async fn forgot_behind(app: &App, actor: &crate::policy::Actor, username: &str) -> Result<(), Error> {
     let person = signin::find(&app.db, username).await?;
+    throttle::count_forgot(&app.db, &crate::core::text::fold(username.trim())).await?;
     let Ok(permit) = app.policy.permit::<Forgot>(actor, &person) else { return Ok(()) };
     let url = app.config.smtp.is_some().then(|| app.config.url());
     links::forgot(&app.db, &app.policies.session, permit, &person, url).await

@@ -97,6 +97,7 @@ impl Policy {
     ///
     /// # Errors
     /// [`Denied`], which says what is missing and can be recorded.
+    #[expect(clippy::result_large_err, reason = "a refusal carries what its entry needs, and is rare")]
     pub fn permit<A: Act>(&self, actor: &Actor, on: &A::On) -> Result<Permit<A>, Denied> {
         let on = on.on();
         match self.ask(actor, A::NAME, &on) {

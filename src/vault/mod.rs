@@ -115,7 +115,7 @@ impl Vault {
     }
 
     async fn make(&self, subject: &str) -> Result<KeyRow, Fault> {
-        let id = crate::core::id::KeyId::new(&self.0.clock, &self.0.rng);
+        let id = KeyId::new(&self.0.clock, &self.0.rng);
         let (version, kek) = self.0.ring.newest();
         let plain = Zeroizing::new(self.0.rng.bytes::<32>());
         let wrapped = kek.seal(&Place { table: "data_key", row: id.as_str(), column: "wrapped" }, plain.as_slice(), &self.0.rng);

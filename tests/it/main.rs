@@ -2,6 +2,7 @@
 
 mod support;
 
+mod account;
 mod guards;
 mod identity;
 mod messages;

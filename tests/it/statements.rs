@@ -52,7 +52,7 @@ async fn both_databases_have_the_same_tables_columns_and_nullability() {
         let rows: Vec<(String, String, String)> = app
             .app
             .db
-            .query("select cast(table_name as text), cast(column_name as text), cast(is_nullable as text) from information_schema.columns where table_schema = 'public' and table_name not like '\\_sqlx%' order by 1 collate \"C\", 2 collate \"C\"")
+            .query("select cast(table_name as text), cast(column_name as text), cast(is_nullable as text) from information_schema.columns where table_schema = 'public' and table_name not like '\\_sqlx%' order by table_name collate \"C\", column_name collate \"C\"")
             .all()
             .await
             .expect("reads");

@@ -134,11 +134,12 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 24;
+const CHORES: usize = 23;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {
-    let calls: usize = sources("src", ".rs").iter().filter(|(p, _)| !is_test(p)).map(|(_, t)| code(t).filter(|(_, l)| l.contains(".chore(Chore::")).count()).sum();
+    let calls: usize =
+        sources("src", ".rs").iter().filter(|(p, _)| !is_test(p)).map(|(_, t)| code(t).filter(|(_, l)| l.contains(".chore(Chore::")).count()).sum();
     assert_eq!(calls, CHORES);
 }
 
@@ -174,7 +175,17 @@ fn visible(text: &str) -> Vec<String> {
     while let Some(at) = rest.find(['{', '<']) {
         out.push_str(&rest[..at]);
         let from = &rest[at..];
-        let close = if from.starts_with("{#") { "#}" } else if from.starts_with("{%") { "%}" } else if from.starts_with("{{") { "}}" } else if from.starts_with('<') { ">" } else { "{" };
+        let close = if from.starts_with("{#") {
+            "#}"
+        } else if from.starts_with("{%") {
+            "%}"
+        } else if from.starts_with("{{") {
+            "}}"
+        } else if from.starts_with('<') {
+            ">"
+        } else {
+            "{"
+        };
         // A tag may hold expressions that hold `>`.
         let end = if close == ">" { tag_end(from) } else { from.find(close).map_or(from.len(), |e| e + close.len()) };
         out.push(' ');
@@ -243,7 +254,7 @@ fn every_text_the_program_asks_for_exists() {
     let texts = countersign::http::texts::Texts::english();
     let mut missing = Vec::new();
     for (path, text) in sources("src", ".rs") {
-        for used in text.split(".text(\"").skip(1) {
+        for used in text.split(".text(\"").skip(1).filter(|_| !path.components().any(|c| c.as_os_str() == "config")) {
             let key = used.split('"').next().unwrap_or_default();
             if !texts.has(key) {
                 missing.push(format!("{}: {key}", path.display()));

@@ -89,10 +89,7 @@ async fn a_cut_tail_is_noticed_by_what_lies_outside_the_database() {
     // The tail is gone and the head put back to where it fits: only the checkpoint outside knows.
     let size = app.app.db.head(1).await.expect("reads").expect("is there").size;
     let keeper = app.app.keeper.clone();
-    for sql in [
-        "delete from audit_chain where seq >= 5",
-        "update audit_head set size = 5, last_leaf = (select leaf_hash from audit_chain where seq = 4)",
-    ] {
+    for sql in ["delete from audit_chain where seq >= 5", "update audit_head set size = 5, last_leaf = (select leaf_hash from audit_chain where seq = 4)"] {
         tamper(&app, sql).await;
     }
     assert!(size > 5);
@@ -157,7 +154,11 @@ async fn a_restart_goes_on_where_it_was() {
     }
     let (data, clock) = (app.data(), app.clock.clone());
     let folder = keep(app).await;
-    let flags = vec![("data".to_owned(), data.display().to_string()), ("public_url".to_owned(), "http://127.0.0.1:8080".to_owned()), ("name".to_owned(), "test.example".to_owned())];
+    let flags = vec![
+        ("data".to_owned(), data.display().to_string()),
+        ("public_url".to_owned(), "http://127.0.0.1:8080".to_owned()),
+        ("name".to_owned(), "test.example".to_owned()),
+    ];
     let config = Config::load(&Inputs { flags, serving: true, ..Inputs::default() }).expect("sound");
     let data = DataFolder::open(&data, false).expect("there");
     let again = Installation::open(config, &data, clock, Rng::system(), Migrate::IfEmpty, true).await.expect("opens");

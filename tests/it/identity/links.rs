@@ -20,10 +20,13 @@ async fn the_set_up_link_makes_one_administrator_and_is_unknown_ever_after() {
             racer.get(&path).await.expect(200);
         }
         let names: Vec<String> = (0..4).map(|n| format!("admin.{n}")).collect();
-        let tries = racers.iter().zip(&names).map(|(r, name)| {
-            let path = path.clone();
-            async move { r.post(&path, &[("username", name), ("display_name", "Quentin Vale"), ("email", ""), ("password", NEW), ("password_again", NEW)]).await }
-        });
+        let tries =
+            racers.iter().zip(&names).map(|(r, name)| {
+                let path = path.clone();
+                async move {
+                    r.post(&path, &[("username", name), ("display_name", "Quentin Vale"), ("email", ""), ("password", NEW), ("password_again", NEW)]).await
+                }
+            });
         let replies = futures_util::future::join_all(tries).await;
         assert_eq!(replies.iter().filter(|r| r.status.as_u16() == 303).count(), 1, "{:?}", replies.iter().map(|r| r.status).collect::<Vec<_>>());
         app.stranger().get(&path).await.expect(404);
@@ -37,9 +40,11 @@ async fn the_set_up_link_makes_one_administrator_and_is_unknown_ever_after() {
 async fn an_invitation_is_taken_up_with_a_password_and_lives_to_the_second() {
     check(async |app| {
         let admin = app.person(&[Role::Admin]).await;
-        let fields = [("username", "nora.quist"), ("display_name", "Nora Quist"), ("email", "nora@example.org"), ("roles", "contributor"), ("roles", "messaging")];
+        let fields =
+            [("username", "nora.quist"), ("display_name", "Nora Quist"), ("email", "nora@example.org"), ("roles", "contributor"), ("roles", "messaging")];
         let page = admin.post("/admin/users/invite", &fields).await.expect(200).text();
-        let token = page.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+        let token =
+            page.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
         let path = format!("/link/{token}");
         let nora = app.stranger();
         nora.get(&path).await.expect(200).says("nora.quist");
@@ -48,8 +53,13 @@ async fn an_invitation_is_taken_up_with_a_password_and_lives_to_the_second() {
         nora.get(&path).await.expect(404);
         let half = nora.post("/login", &[("username", "nora.quist"), ("password", NEW)]).await.expect(303);
         assert_eq!(half.location(), "/login/enrol");
-        let again = admin.post("/admin/users/invite", &[("username", "late.guest"), ("display_name", "Late Guest"), ("email", ""), ("roles", "intake")]).await.expect(200).text();
-        let token = again.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+        let again = admin
+            .post("/admin/users/invite", &[("username", "late.guest"), ("display_name", "Late Guest"), ("email", ""), ("roles", "intake")])
+            .await
+            .expect(200)
+            .text();
+        let token =
+            again.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
         app.advance(app.app.policies.session.invite_link_secs);
         app.stranger().get(&format!("/link/{token}")).await.expect(404);
     })
@@ -62,7 +72,8 @@ async fn a_reset_ends_sessions_and_never_skips_the_second_factor() {
         let person = app.person(&[Role::Contributor]).await;
         let admin = app.person(&[Role::Admin]).await;
         let page = admin.post(&format!("/admin/users/{}/reset-password", person.id.as_ref().expect("id")), &[]).await.expect(200).text();
-        let token = page.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
+        let token =
+            page.split("/link/").nth(1).expect("the link").chars().take_while(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect::<String>();
         let browser = TestPerson { username: person.username.clone(), secret: person.secret.clone(), ..app.stranger() };
         browser.get(&format!("/link/{token}")).await.expect(200);
         browser.post(&format!("/link/{token}"), &[("password", NEW), ("password_again", NEW)]).await.expect(303);

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
-use axum::http::{Request, header};
+use axum::http::Request;
 use countersign::app::{Installation, Migrate, router};
 use countersign::config::{Config, Inputs};
 use countersign::core::clock::{Clock, SECOND};
@@ -196,9 +196,4 @@ async fn new_postgres_database() -> (String, String) {
 
 async fn drop_postgres_database(name: &str) {
     let _ = sqlx::query(sqlx::AssertSqlSafe(format!("drop database if exists {name} with (force)"))).execute(&mut postgres().await).await;
-}
-
-/// The session cookie of a request, for building one by hand.
-pub fn cookie(secret: &str) -> (header::HeaderName, String) {
-    (header::COOKIE, format!("countersign={secret}"))
 }

@@ -48,7 +48,8 @@ impl<'a> TestPerson<'a> {
         let n = hex::encode(db.rng().bytes::<4>());
         let username = format!("person.{n}");
         let hash = app.app.hasher.hash(PASSWORD).await.expect("hashes");
-        let new = NewPerson { username: username.clone(), display_name: format!("Person {n}"), email: Some(format!("{n}@example.org")), time_zone: "UTC".into() };
+        let new =
+            NewPerson { username: username.clone(), display_name: format!("Person {n}"), email: Some(format!("{n}@example.org")), time_zone: "UTC".into() };
         let nobody = Person::nobody(PersonId::new(db.clock(), db.rng()));
         let permit = app.app.policy.permit(&Actor::console(), &nobody).expect("the console may");
         let id = people::create(db, permit, &new, roles, Some(&hash)).await.expect("creates");
@@ -144,7 +145,10 @@ impl<'a> TestPerson<'a> {
     pub async fn upload(&self, name: &str, kind: &str, bytes: &[u8]) -> Reply {
         let token = self.csrf();
         let body = multipart(Some(&token), "file", name, kind, bytes);
-        let request = Request::post("/evidence").header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}")).body(Body::from(body)).expect("a request");
+        let request = Request::post("/evidence")
+            .header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"))
+            .body(Body::from(body))
+            .expect("a request");
         self.send(request).await
     }
 
@@ -152,7 +156,11 @@ impl<'a> TestPerson<'a> {
     pub async fn token(&self, roles: &[Role], scopes: &[&str]) -> TestToken<'a> {
         let app = &self.app.app;
         let id = self.id.clone().expect("a person");
-        let who = Who::Person { id: id.clone(), name: self.username.clone(), auth: Auth::Session(countersign::core::id::SessionId::new(app.db.clock(), app.db.rng())) };
+        let who = Who::Person {
+            id: id.clone(),
+            name: self.username.clone(),
+            auth: Auth::Session(countersign::core::id::SessionId::new(app.db.clock(), app.db.rng())),
+        };
         let actor = Actor { who, roles: roles.to_vec(), scopes: None, fresh: true, origin: Origin::default() };
         let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).expect("may");
         let new = NewToken { name: "test".into(), scopes: scopes.iter().map(|s| (*s).to_owned()).collect(), days: 1 };
@@ -204,7 +212,9 @@ pub fn multipart(token: Option<&str>, field: &str, name: &str, kind: &str, bytes
     if let Some(token) = token {
         out.extend_from_slice(format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"csrf_token\"\r\n\r\n{token}\r\n").as_bytes());
     }
-    out.extend_from_slice(format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\ncontent-type: {kind}\r\n\r\n").as_bytes());
+    out.extend_from_slice(
+        format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\ncontent-type: {kind}\r\n\r\n").as_bytes(),
+    );
     out.extend_from_slice(bytes);
     out.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
     out

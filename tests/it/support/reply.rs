@@ -28,7 +28,7 @@ impl Reply {
 
     /// The body as text.
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.bytes).into_owned()
+        String::from_utf8_lossy(&self.bytes).replace("&#x2f;", "/")
     }
 
     /// The body as JSON.
@@ -49,7 +49,12 @@ impl Reply {
     /// The value of a cookie that this answer sets; empty when removed or absent.
     pub fn cookie(&self, name: &str) -> Option<String> {
         let prefix = format!("{name}=");
-        self.headers.get_all(header::SET_COOKIE).iter().filter_map(|v| v.to_str().ok()).find_map(|v| v.strip_prefix(&prefix)).map(|v| v.split(';').next().unwrap_or_default().to_owned())
+        self.headers
+            .get_all(header::SET_COOKIE)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .find_map(|v| v.strip_prefix(&prefix))
+            .map(|v| v.split(';').next().unwrap_or_default().to_owned())
     }
 
     /// The whole Set-Cookie line of a cookie.

@@ -1,0 +1,22 @@
+# Said once, on the page after an act. `flash-text-<key>`, without arguments.
+
+flash-text-password-set = Your password is set. Sign in with it.
+flash-text-zone-saved = Times are now shown in the zone you chose.
+flash-text-password-changed = Your password is changed. Your other sessions have ended.
+flash-text-email-changed = Your e-mail address is changed. Your other sessions have ended.
+flash-text-session-ended = The session has ended.
+flash-text-token-revoked = The token is revoked.
+
+flash-text-roles-saved = The roles are saved.
+flash-text-nothing-changed = Nothing was changed.
+flash-text-disabled = The account is disabled.
+flash-text-enabled = The account is enabled.
+flash-text-unlocked = The account is unlocked.
+flash-text-totp-reset = The authenticator is reset. A new one is set up at the next sign-in.
+flash-text-sessions-ended = All sessions have ended.
+flash-text-deleted = The account is deleted.
+
+flash-text-uploaded = The file is stored.
+flash-text-evidence-deleted = The evidence is deleted. Its entry and its hash stay.
+flash-text-message-sent = The message is on its way.
+flash-text-message-held = The message is held. The reason stands below.
