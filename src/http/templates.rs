@@ -11,8 +11,10 @@ use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 
 #[expect(unused_qualifications, reason = "the embedded list is generated")]
-fn embedded(environment: &mut Environment<'static>) {
-    minijinja_embed::load_templates!(environment);
+fn embedded() -> Environment<'static> {
+    let mut environment = Environment::new();
+    minijinja_embed::load_templates!(&mut environment);
+    environment
 }
 
 /// The templates with their filters and functions.
@@ -27,8 +29,7 @@ impl Templates {
     /// Loads everything that is embedded.
     #[must_use]
     pub fn new(texts: Arc<Texts>) -> Self {
-        let mut environment = Environment::new();
-        embedded(&mut environment);
+        let mut environment = embedded();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         // One callback for everything: only mail texts are not HTML.
         environment.set_auto_escape_callback(|name| if name.starts_with("mail/") { AutoEscape::None } else { AutoEscape::Html });
