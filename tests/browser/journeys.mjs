@@ -129,13 +129,13 @@ const journey = async (browser, js) => {
   const staff = await join_(await invite('wren.staff', 'Wren Staff', ['contributor', 'messaging']), 'wren.staff');
   const officer = await join_(await invite('dana.officer', 'Dana Officer', ['compliance']), 'dana.officer');
 
-  const pdf = join(server.dir, 'policy <b>bold</b>.pdf');
+  const pdf = join(server.dir, 'policy <b>bold<i>.pdf');
   writeFileSync(pdf, '%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n');
   await staff.goto(`${server.url}/evidence`);
   await staff.setInputFiles('[name=file]', pdf);
   await staff.locator('form[enctype="multipart/form-data"] button[type=submit]').first().click();
   await staff.waitForURL(/\/evidence\/evd_/, { timeout: 15000 });
-  check(`${label}: the upload is shown`, (await staff.locator('main').innerText()).includes('policy <b>bold</b>.pdf'));
+  check(`${label}: the upload is shown`, (await staff.locator('main').innerText()).includes('policy <b>bold<i>.pdf'));
 
   await staff.goto(`${server.url}/messages`);
   await staff.fill('[name=to]', '+1 415 555 2671');
