@@ -4,7 +4,7 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/countersign-target
 .PHONY: demo test lint bench deps
 
 demo: ## build and start the demonstration on 127.0.0.1:8080
-	cargo run --quiet --profile demo --bin countersign -- demo
+	cargo run --bin countersign -- demo
 
 test: ## install what is needed, then run everything CI runs
 	scripts/test.sh

@@ -113,6 +113,7 @@ impl Store {
     }
 
     async fn open_sqlite(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
+        make_private(path).map_err(sqlx::Error::Io)?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -219,6 +220,15 @@ impl Conn<'_> {
             Self::Sqlite(conn) => Query::on_sqlite(sql, conn),
             Self::Postgres(conn) => Query::on_pg(sql, conn),
         }
+    }
+}
+
+/// Makes an absent database file 0600; SQLite gives its side files the rights of the main one.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
+        Ok(_) | Err(_) => Ok(()),
     }
 }
 

@@ -98,3 +98,14 @@ async fn a_dropped_act_leaves_nothing_and_holds_up_nobody() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn everything_in_the_data_folder_is_for_its_owner_alone() {
+    check(async |app| {
+        app.person(&[Role::Admin]).await;
+        let folder = countersign::core::folder::DataFolder::open(&app.data(), false).expect("the data folder");
+        let rights = folder.wide_permissions().expect("walks");
+        assert!(rights.wide.is_empty(), "{:?}", rights.wide);
+    })
+    .await;
+}
