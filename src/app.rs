@@ -161,6 +161,10 @@ impl Installation {
         let (db, keeper) = open_db(&config, folder, &clock, &rng, migrate).await?;
         let disagreements = integrity::compare(&db, &keeper).await?;
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let (log, _) = db.log();
+        if log > 1 && db.head(log).await?.is_some_and(|h| h.size == 0) {
+            return Err(refused("a new origin was begun and not finished; run `countersign audit new-origin` again"));
+        }
         if disagreements.is_empty() {
             start_sequencer(&db, &stop, &tasks).await?;
         } else {

@@ -223,6 +223,12 @@ impl Db {
         self.0.size.subscribe()
     }
 
+    /// The embedded database, or the server.
+    #[must_use]
+    pub fn is_sqlite(&self) -> bool {
+        self.0.store.is_sqlite()
+    }
+
     /// The vault.
     #[must_use]
     pub fn vault(&self) -> &Vault {

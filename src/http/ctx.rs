@@ -297,7 +297,9 @@ impl Ctx {
             return Ok(None);
         }
         let log = self.app.db.log().0;
-        let size = i64::try_from(*self.app.db.size().borrow()).unwrap_or(0);
+        // This process knows the size only while it links the entries itself.
+        let db = &self.app.db;
+        let size = if db.is_sqlite() && !db.in_fault() { i64::try_from(*db.size().borrow()).unwrap_or(0) } else { db.head(log).await?.map_or(0, |h| h.size) };
         let checkpoint = self.app.db.latest_checkpoint(log).await?;
         Ok(Some(TrailState {
             size,

@@ -112,6 +112,8 @@ async fn admit(app: &App, peer: SocketAddr, request: &mut Request, seen: &mut Se
     }
     let token = bearer(request.headers())?;
     let caller = match &token {
+        // A token speaks to the API alone: on a page it is nobody.
+        Some(_) if !seen.path.starts_with("/api/") => Caller { actor: Actor::stranger(seen.origin()), session: None },
         Some(token) => app.door.resolve(app, seen, Credential::Token(token)).await?,
         // The API takes tokens alone: a browser's cookie proves nothing there.
         None if seen.planted || seen.path.starts_with("/api/v1/") => Caller { actor: Actor::stranger(seen.origin()), session: None },
