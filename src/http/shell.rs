@@ -306,7 +306,7 @@ fn finish(app: &App, seen: &Seen, caller: &Caller, left: Option<Left>, response:
     }
     let private = html || caller.actor.person().is_some() || seen.path.starts_with("/api/") || response.extensions().get::<IsPrivate>().is_some();
     let download = response.extensions().get::<IsDownload>().is_some();
-    app.headers.apply(response.headers_mut(), &seen.nonce, private && !seen.path.starts_with("/static/"), download);
+    app.headers.apply(response.headers_mut(), &seen.nonce, private && (html || !seen.path.starts_with("/static/")), download);
     if let Some(left) = left {
         for (name, value) in [("ratelimit-policy", format!("\"person\";q={};w=60", left.limit)), ("ratelimit", format!("\"person\";r={}", left.remaining))] {
             if let Ok(value) = HeaderValue::from_str(&value) {

@@ -256,7 +256,11 @@ async fn post_roles(_: Signed, Path(id): Path<String>, Posted { ctx, mut fields 
     let app = &ctx.app;
     let person = named(&ctx, &id).await?;
     let wanted = read_roles(&mut fields);
-    fields.finish()?;
+    if let Err(error) = fields.finish() {
+        // Who may not see people hears the same of known and unknown ids, odd fields or not.
+        let _permit = ctx.permit::<List>(&On::any("person")).await?;
+        return Err(error);
+    }
     let keeps_admin = wanted.as_ref().is_none_or(|w| w.contains(&Role::Admin));
     let target = MaybeLast { last: !keeps_admin && super::is_last_admin(&app.db, &person.id).await?, person };
     let permit = ctx.permit::<Grant>(&target).await?;
@@ -340,7 +344,11 @@ async fn post_act(_: Signed, Path(id): Path<String>, Posted { ctx, fields }: Pos
     if kind == Kind::Delete {
         return post_delete(&ctx, person, fields).await;
     }
-    fields.finish()?;
+    if let Err(error) = fields.finish() {
+        // Who may not see people hears the same of known and unknown ids, odd fields or not.
+        let _permit = ctx.permit::<List>(&On::any("person")).await?;
+        return Err(error);
+    }
     let (app, db) = (&ctx.app, &ctx.app.db);
     let to = format!("/admin/users/{}", person.id);
     let (done, flash) = match kind {
@@ -371,10 +379,10 @@ async fn post_act(_: Signed, Path(id): Path<String>, Posted { ctx, fields }: Pos
 
 async fn post_delete(ctx: &Ctx, person: Person, mut fields: Fields) -> Answer {
     let app = &ctx.app;
-    let (reason, typed) = (fields.one("reason")?, fields.one("typed")?);
-    fields.finish()?;
     let target = maybe_last(app, person).await?;
     let permit = ctx.permit::<Delete>(&target).await?;
+    let (reason, typed) = (fields.one("reason")?, fields.one("typed")?);
+    fields.finish()?;
     let mut form = FormState::default().keep("reason", reason.as_str()).keep("typed", typed.as_str());
     let reason = Paragraph::parse(&reason, REASON_CHARS_MAX).unwrap_or_else(|_| {
         let key = if reason.trim().is_empty() { "error-reason-missing" } else { "error-reason-form" };

@@ -156,9 +156,9 @@ async fn post_recovery(posted: Posted) -> Answer {
 }
 
 async fn second_step(Posted { ctx, mut fields }: Posted, template: &str, wrong: &str, factor: impl for<'a> Fn(&'a str) -> Factor<'a>) -> Answer {
+    let session = half(&ctx)?.clone();
     let code = fields.one("code")?;
     fields.finish()?;
-    let session = half(&ctx)?.clone();
     let person = me(&ctx).await?;
     let mut form = FormState::default();
     if code.trim().is_empty() || code.chars().count() > 100 {
@@ -228,9 +228,9 @@ pub(super) struct CodesPage {
 }
 
 async fn post_enrol(Posted { ctx, mut fields }: Posted) -> Answer {
+    let session = half(&ctx)?.clone();
     let code = fields.one("code")?;
     fields.finish()?;
-    let session = half(&ctx)?.clone();
     let person = me(&ctx).await?;
     let permit = ctx.permit::<Enrol>(&person).await?;
     match signin::enrol(&ctx.app.db, rules(&ctx.app), permit, &person, &session, &code).await {

@@ -211,7 +211,7 @@ fn has_extension(text: &str) -> bool {
 fn of_parsing(error: ParseError) -> NumberError {
     match error {
         ParseError::InvalidCountryCode => NumberError::NoCountry,
-        ParseError::NotANumber(_) => NumberError::BadCharacters,
+        ParseError::NotANumber(_) => NumberError::TooShort,
         ParseError::TooShortAfterIdd | ParseError::TooShortNsn => NumberError::TooShort,
         ParseError::TooLongNsn => NumberError::TooLong,
     }

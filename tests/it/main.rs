@@ -1,11 +1,17 @@
 //! The one integration binary: everything through the real router on a real database, SQLite or PostgreSQL by TEST_DATABASE.
 
+#![expect(clippy::print_stdout, reason = "measures are printed")]
+
 mod support;
 
 mod account;
+mod cli;
+mod evidence;
 mod guards;
 mod identity;
+mod kill;
 mod messages;
+mod routes;
 mod statements;
 mod tidy;
 mod trail;

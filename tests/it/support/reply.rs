@@ -46,17 +46,6 @@ impl Reply {
         self.header("location")
     }
 
-    /// The value of a cookie that this answer sets; empty when removed or absent.
-    pub fn cookie(&self, name: &str) -> Option<String> {
-        let prefix = format!("{name}=");
-        self.headers
-            .get_all(header::SET_COOKIE)
-            .iter()
-            .filter_map(|v| v.to_str().ok())
-            .find_map(|v| v.strip_prefix(&prefix))
-            .map(|v| v.split(';').next().unwrap_or_default().to_owned())
-    }
-
     /// The whole Set-Cookie line of a cookie.
     pub fn cookie_line(&self, name: &str) -> Option<String> {
         let prefix = format!("{name}=");
