@@ -5,7 +5,7 @@ use axum::extract::Path;
 use axum::http::Uri;
 use axum::response::IntoResponse as _;
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{OpenApi, ToSchema};
 
 use super::{
     Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Upload, web_content, web_upload,
@@ -15,6 +15,7 @@ use crate::core::id::{EvidenceId, PersonId};
 use crate::core::text::{Paragraph, TextError};
 use crate::http::ctx::encode;
 use crate::http::form::{Fields, FormState, Posted};
+use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule, Signed};
 use crate::policy::{Need, On};
@@ -253,6 +254,16 @@ fn reason_text(app: &App, error: &TextError) -> String {
     }
 }
 
+/// The description of this slice's part of the API, made from its handlers.
+#[must_use]
+pub fn api_doc() -> utoipa::openapi::OpenApi {
+    Doc::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(api_list, api_show, web_upload::api_upload, web_content::get_content))]
+struct Doc;
+
 /// An item as the API shows it.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EvidenceView {
@@ -317,6 +328,10 @@ impl From<Evidence> for EvidenceView {
     }
 }
 
+/// Evidence, newest first
+#[utoipa::path(get, path = "/api/v1/evidence", tag = "evidence",
+    params(("after" = Option<String>, Query, description = "The last id seen"), ("limit" = Option<i64>, Query, description = "1 to 100")),
+    responses((status = 200, body = EvidenceList), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn api_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let _permit = ctx.permit::<List>(&On::any("evidence")).await?;
     let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
@@ -334,6 +349,9 @@ fn limit_of(text: &str) -> Result<usize, http::Error> {
     number.ok_or_else(|| http::Error::field("limit", format!("is not a number from 1 to {LIST_ITEMS_MAX}")))
 }
 
+/// One item
+#[utoipa::path(get, path = "/api/v1/evidence/{id}", tag = "evidence", params(("id" = String, Path)),
+    responses((status = 200, body = EvidenceView), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn api_show(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
     let _permit = ctx.permit::<List>(&On::any("evidence")).await?;
     Ok(Json(EvidenceView::from(named(&ctx, &id).await?)).into_response())

@@ -24,6 +24,10 @@ use crate::http::{self, Answer, Ctx, Signed};
 /// Bytes that are read at once.
 const CHUNK_BYTES_MAX: usize = 128 * 1024;
 
+/// Download the bytes of an item, as an attachment; ranges are served
+#[utoipa::path(get, path = "/api/v1/evidence/{id}/content", tag = "evidence", params(("id" = String, Path)),
+    responses((status = 200, content_type = "application/octet-stream"), (status = 206), (status = 304), (status = 403, body = http::openapi::Problem),
+        (status = 404, body = http::openapi::Problem), (status = 416, body = http::openapi::Problem)))]
 pub(super) async fn get_content(Signed { ctx, .. }: Signed, Path(id): Path<String>, method: Method, headers: HeaderMap) -> Answer {
     let item = named(&ctx, &id).await?;
     let permit = ctx.permit::<Download>(&item).await?;

@@ -45,6 +45,10 @@ pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request
     }
 }
 
+/// Upload one file: multipart with the one field `file`
+#[utoipa::path(post, path = "/api/v1/evidence", tag = "evidence", request_body(content_type = "multipart/form-data"),
+    responses((status = 201, body = Uploaded), (status = 403, body = http::openapi::Problem),
+        (status = 413, body = http::openapi::Problem), (status = 415, body = http::openapi::Problem), (status = 422, body = http::openapi::Problem)))]
 pub(super) async fn api_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     let id = take(&ctx, &person, permit, request).await.map_err(|refusal| error_of(&ctx.app, refusal))?;

@@ -4,17 +4,29 @@ use axum::extract::{FromRequest as _, Path, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
+use utoipa::{OpenApi, ToSchema};
 
 use super::repeat::{KEY_CHARS_MAX, Repeat};
 use super::web::{messages, number, one, place, text, text_of, told};
 use super::{Draft, LIMIT_MAX, List, Listed, PAGE_MAX, Send, gateway};
 use crate::core::clock::Micros;
 use crate::http::form::Fields;
+use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
 use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
 
 /// The header that makes a request repeatable.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
+
+/// The description of this slice's part of the API, made from its handlers.
+#[must_use]
+pub fn api_doc() -> utoipa::openapi::OpenApi {
+    Doc::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(post_message, get_messages, get_message))]
+struct Doc;
 
 pub(super) fn routes() -> Routes {
     Routes::new().post("/api/v1/messages", Rule::Act("message.send"), post_message).get("/api/v1/messages", Rule::Act("message.list"), get_messages).get(
@@ -24,14 +36,16 @@ pub(super) fn routes() -> Routes {
     )
 }
 
-#[derive(Deserialize)]
+/// A text to one number.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMessage {
     to: String,
     text: String,
 }
 
-#[derive(Serialize)]
+/// A message; the number is masked.
+#[derive(Serialize, ToSchema)]
 struct Item {
     id: String,
     to: String,
@@ -43,13 +57,23 @@ struct Item {
     at: String,
 }
 
-#[derive(Serialize)]
+/// One page of messages.
+#[derive(Serialize, ToSchema)]
 struct Items {
     items: Vec<Item>,
     next: Option<String>,
 }
 
-#[derive(Serialize)]
+/// What became of a message as it was taken.
+#[derive(Serialize, ToSchema)]
+struct Taken {
+    id: String,
+    state: String,
+    reason: Option<String>,
+}
+
+/// A message with its text and its times.
+#[derive(Serialize, ToSchema)]
 struct Whole {
     #[serde(flatten)]
     item: Item,
@@ -92,6 +116,10 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, http::Error> {
     }
 }
 
+/// Send a message
+#[utoipa::path(post, path = "/api/v1/messages", tag = "messages", request_body = NewMessage,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key and body send nothing twice")),
+    responses((status = 202, body = Taken), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn post_message(Signed { ctx, person }: Signed, request: Request) -> Answer {
     // Before the body is looked at: who may not send hears that first.
     let permit = ctx.permit::<Send>(&messages()).await?;
@@ -123,6 +151,10 @@ fn refused(ctx: &Ctx, fields: &[(&str, Option<super::web::Refused>)]) -> http::E
     error
 }
 
+/// Messages, newest first
+#[utoipa::path(get, path = "/api/v1/messages", tag = "messages",
+    params(("after" = Option<String>, Query, description = "The last id seen"), ("limit" = Option<i64>, Query, description = "1 to 100")),
+    responses((status = 200, body = Items), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn get_messages(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let _permit = ctx.permit::<List>(&messages()).await?;
     let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
@@ -140,6 +172,9 @@ fn limit(given: Option<String>) -> Result<i64, http::Error> {
     limit.ok_or_else(|| http::Error::field("limit", format!("must be a number from 1 to {LIMIT_MAX}")))
 }
 
+/// One message
+#[utoipa::path(get, path = "/api/v1/messages/{id}", tag = "messages", params(("id" = String, Path)),
+    responses((status = 200, body = Whole), (status = 403, body = Problem), (status = 404, body = Problem)))]
 async fn get_message(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Result<Response, http::Error> {
     let _permit = ctx.permit::<List>(&messages()).await?;
     let message = one(&ctx, &id).await?;

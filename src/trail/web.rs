@@ -5,12 +5,14 @@ use axum::response::IntoResponse as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
+use utoipa::{OpenApi, ToSchema};
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
 use super::{Error, Export, Read, web_entry, web_export};
 use crate::core::id::EventId;
 use crate::db::Detail;
+use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
 use crate::policy::On;
 
@@ -231,6 +233,37 @@ async fn logs(ctx: &Ctx, raw: &Raw) -> Result<Vec<Log>, http::Error> {
     Ok(read::logs(&ctx.app.db).await?.into_iter().map(one).collect())
 }
 
+/// The description of this slice's part of the API, made from its handlers.
+#[must_use]
+pub fn api_doc() -> utoipa::openapi::OpenApi {
+    Doc::openapi()
+}
+
+#[derive(OpenApi)]
+#[openapi(paths(get_api))]
+struct Doc;
+
+/// One entry: its leaf as JSON, and the leaf's hash in base64.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer, which is written from stored bytes")]
+struct ApiEntry {
+    seq: i64,
+    leaf_hash: String,
+    entry: serde_json::Value,
+}
+
+/// One page of entries, oldest first.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "describes the answer, which is written from stored bytes")]
+struct ApiEntries {
+    items: Vec<ApiEntry>,
+    next: Option<i64>,
+}
+
+/// Entries of the trail, oldest first
+#[utoipa::path(get, path = "/api/v1/audit", tag = "audit",
+    params(("after" = Option<i64>, Query, description = "The last place seen; exclusive"), ("limit" = Option<i64>, Query, description = "1 to 500")),
+    responses((status = 200, body = ApiEntries), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn get_api(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let permit = ctx.permit::<Read>(&On::any("trail")).await?;
     let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;

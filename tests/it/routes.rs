@@ -484,3 +484,9 @@ async fn known_and_unknown_people_sound_alike_to_those_who_may_not_see_them() {
     })
     .await;
 }
+
+#[test]
+fn the_api_document_names_every_route_and_nothing_else() {
+    let strays = countersign::http::openapi::strays(&routes(), &countersign::openapi::document());
+    assert_eq!(strays, Vec::<String>::new());
+}
