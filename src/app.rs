@@ -166,6 +166,7 @@ impl Installation {
             return Err(refused("a new origin was begun and not finished; run `countersign audit new-origin` again"));
         }
         if disagreements.is_empty() {
+            integrity::catch_up(&db, &keeper).await?;
             start_sequencer(&db, &stop, &tasks).await?;
         } else {
             db.latch_fault();

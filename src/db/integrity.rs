@@ -96,6 +96,11 @@ pub(crate) async fn new_head(db: &Db, log: i64, origin: &str) -> Result<(), Faul
 /// When something could not be read, which is not an agreement.
 pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Fault> {
     let (log, origin) = db.log();
+    // What was signed is read before the head, and everything else only up to it: a server that goes on adding beside this
+    // is no disagreement.
+    let remembered = keeper.signer().last(&origin).await;
+    let file = keeper.file()?;
+    let kept = db.latest_checkpoint(log).await?;
     let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
     let mut out = compare_leaves(db, log, head.size, &head.last_leaf).await?;
     let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
@@ -105,8 +110,6 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
         Ok(_) => out.push(Disagreement { part: "tiles", what: format!("their root over {size} entries is not the head's") }),
         Err(fault) => out.push(Disagreement { part: "tiles", what: fault.chain() }),
     }
-    let kept = db.latest_checkpoint(log).await?;
-    let file = keeper.file()?;
     if let Some(row) = &kept {
         out.extend(compare_note(db, keeper, "checkpoint", row.note.as_bytes(), size).await);
     }
@@ -117,7 +120,7 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
             if other_origin && (size == 0 || (log > 1 && kept.is_none())) { Vec::new() } else { compare_note(db, keeper, "checkpoint file", note, size).await };
         out.extend(found);
     }
-    match keeper.signer().last(&origin).await {
+    match remembered {
         Ok(Some((signed, root))) => {
             if signed > size {
                 out.push(Disagreement { part: "signer", what: format!("it signed {signed} entries, the database holds {size}") });
@@ -128,25 +131,35 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
         Ok(None) => {}
         Err(fault) => out.push(Disagreement { part: "signer", what: fault.chain() }),
     }
-    if out.is_empty()
-        && let Some(row) = kept
-        && file.as_deref() != Some(row.note.as_bytes())
-    {
-        keeper.keep_file(&row.note)?;
-    }
     Ok(out)
+}
+
+/// A checkpoint file that is merely behind the database is caught up. Only for who holds the lock.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub async fn catch_up(db: &Db, keeper: &Keeper) -> Result<(), Fault> {
+    match db.latest_checkpoint(db.log().0).await? {
+        Some(row) if keeper.file()?.as_deref() != Some(row.note.as_bytes()) => keeper.keep_file(&row.note),
+        _ => Ok(()),
+    }
 }
 
 async fn compare_leaves(db: &Db, log: i64, size: i64, last_leaf: &[u8]) -> Result<Vec<Disagreement>, Fault> {
     let mut out = Vec::new();
     let last: i64 = db.query(LAST).bind(log).scalar().await.context("read the last place")?;
-    if last + 1 != size {
+    // More than the head counts may have been added since it was read: then the head has moved too.
+    let moved = last + 1 > size && db.head(log).await?.is_some_and(|h| h.size > size);
+    if last + 1 != size && !moved {
         out.push(Disagreement { part: "head", what: format!("it counts {size} entries, the chain holds {}", last + 1) });
         return Ok(out);
     }
     let mut rows = db.query(SINCE).bind(log).bind((size - EDGE_ENTRIES).max(0)).stream::<LinkRow>().context("read the edge")?;
     let mut before: Option<Vec<u8>> = None;
     while let Some(row) = rows.try_next().await.context("read the edge")? {
+        if row.seq >= size {
+            break;
+        }
         let Ok(leaf) = row.leaf() else {
             out.push(Disagreement { part: "leaves", what: format!("entry {} is no entry at all", row.seq) });
             before = Some(row.leaf_hash);

@@ -178,3 +178,25 @@ async fn keep(mut app: TestApp) -> tempfile::TempDir {
     installation.close().await;
     std::mem::replace(&mut app.folder, tempfile::tempdir().expect("a folder"))
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_log_that_grows_beside_the_comparison_is_no_disagreement() {
+    check(async |app| {
+        let person = app.person(&[Role::Contributor]).await;
+        let writing = async {
+            for _ in 0..150 {
+                person.get("/audit").await.expect(403);
+            }
+        };
+        let comparing = async {
+            for _ in 0..40 {
+                let found = integrity::compare(&app.app.db, &app.app.keeper).await.expect("compares");
+                assert_eq!(found, []);
+                let (_, bad) = integrity::walk(&app.app.db).await.expect("walks");
+                assert_eq!(bad, None);
+            }
+        };
+        tokio::join!(writing, comparing);
+    })
+    .await;
+}
