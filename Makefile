@@ -4,7 +4,8 @@ export CARGO_TARGET_DIR ?= $(HOME)/.cache/countersign-target
 .PHONY: demo test lint bench deps
 
 demo: ## build and start the demonstration on 127.0.0.1:8080
-	cargo run --bin countersign -- demo
+	cargo build --workspace --bins
+	exec $(CARGO_TARGET_DIR)/debug/countersign demo
 
 test: ## install what is needed, then run everything CI runs
 	scripts/test.sh

@@ -321,9 +321,9 @@ mod tests {
 
     #[test]
     fn the_policy_sees_the_owner_and_the_entry_seals_the_name_under_their_key() {
-        let owner: PersonId = "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().unwrap();
+        let owner: PersonId = "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id");
         let item = Evidence {
-            id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().unwrap(),
+            id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
             owner_id: owner.clone(),
             owner: "Ada".into(),
             name: "a.txt".into(),
