@@ -179,7 +179,7 @@ async fn verify(dir: &Path) -> Result<usize, Failure> {
     }
     for name in [DATABASE, KEYS_DATABASE] {
         if dir.join(name).exists() {
-            crate::store::check_file(&dir.join(name)).await.map_err(|e| Failure::Finding(format!("`{name}`: {e}")))?;
+            crate::store::check_file(&dir.join(name)).map_err(|e| Failure::Finding(format!("`{name}`: {e}")))?;
         }
     }
     Ok(manifest.files.len())

@@ -2,7 +2,7 @@
 //! test counts the call sites.
 
 use super::DbError;
-use crate::store::{Query, Work};
+use crate::store::{Haste, Query, Work};
 
 /// What a write without an entry may be for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,15 @@ impl Chore {
         Self::Sandbox,
         Self::Origin,
     ];
+
+    /// Whether its commit may wait a little for that of an act.
+    #[must_use]
+    pub const fn haste(self) -> Haste {
+        match self {
+            Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
+            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Idempotency | Self::Sandbox => Haste::Patient,
+        }
+    }
 
     /// The tables this chore may write.
     #[must_use]

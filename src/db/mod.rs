@@ -28,7 +28,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::core::rng::Rng;
 use crate::policy::{Act, Denied, Permit};
-use crate::store::{Query, Store, StoreError, Work};
+use crate::store::{Haste, Query, Store, StoreError, Work};
 use crate::vault::{DataKey, OpenError, Vault};
 use faultlog::FaultLog;
 
@@ -151,7 +151,8 @@ impl Db {
             Some(subject) if *subject != actor => Some((subject.clone(), self.0.vault.key_for(subject).await?)),
             _ => None,
         };
-        let work = self.0.store.begin().await?;
+        let haste = if permit.actor().is_system() { Haste::Patient } else { Haste::Urgent };
+        let work = self.0.store.begin_with(haste).await?;
         Ok(Tx { work, id: EventId::new(&self.0.clock, &self.0.rng), actor_key, subject_key, db: self.clone(), act: PhantomData })
     }
 
@@ -189,7 +190,7 @@ impl Db {
     /// # Errors
     /// When the database is busy.
     pub async fn chore(&self, chore: Chore) -> Result<ChoreTx, DbError> {
-        Ok(ChoreTx::new(chore, self.0.store.begin().await?))
+        Ok(ChoreTx::new(chore, self.0.store.begin_with(chore.haste()).await?))
     }
 
     fn refuse_in_fault(&self, action: &str) -> Result<(), DbError> {

@@ -24,6 +24,14 @@ pub struct Hrefs {
     mark: String,
 }
 
+impl Hrefs {
+    /// The sprite of icons.
+    #[must_use]
+    pub fn icons(&self) -> &str {
+        &self.icons
+    }
+}
+
 /// The embedded files.
 #[derive(Debug)]
 pub struct Assets {

@@ -11,8 +11,9 @@ use serde::Serialize;
 use super::{App, Error};
 use crate::core::clock::Micros;
 use crate::core::cookie;
+use crate::core::fault::Fault;
 use crate::core::id::{PersonId, RequestId, SessionId};
-use crate::policy::{Act, Actor, Auth, Need, Origin, Permit, Role};
+use crate::policy::{Act, Actor, Auth, Need, Origin, Permit};
 use crate::vault::Purpose;
 
 /// How far a session has come.
@@ -101,7 +102,7 @@ pub struct Ctx {
 impl FromRequestParts<App> for Ctx {
     type Rejection = Error;
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Error> {
-        let seen = parts.extensions.get::<Seen>().cloned().ok_or_else(|| Error::from(crate::core::fault::Fault::new("the shell is not in front")))?;
+        let seen = parts.extensions.get::<Seen>().cloned().ok_or_else(|| Error::from(Fault::new("the shell is not in front")))?;
         let caller = parts.extensions.get::<Caller>().cloned().unwrap_or_else(|| Caller { actor: Actor::stranger(seen.origin()), session: None });
         Ok(Self { app: app.clone(), seen, actor: caller.actor, session: caller.session })
     }
@@ -153,22 +154,7 @@ struct Viewer<'a> {
     username: &'a str,
     roles: Vec<&'static str>,
     role_names: Vec<String>,
-    nav: Vec<NavSection>,
-}
-
-#[derive(Serialize)]
-struct NavSection {
-    section_key: &'static str,
-    items: Vec<NavItem>,
-}
-
-#[derive(Serialize)]
-struct NavItem {
-    key: &'static str,
-    href: &'static str,
-    icon: &'static str,
-    count: Option<i64>,
-    current: bool,
+    nav: minijinja::Value,
 }
 
 #[derive(Serialize)]
@@ -262,7 +248,7 @@ impl Ctx {
 
     async fn page_with(&self, name: &str, page: impl Serialize, failed: bool) -> Result<Response, Error> {
         let trail = self.trail_state().await?;
-        let base = self.base(trail, failed);
+        let base = self.base(trail, failed)?;
         Ok(Html(self.app.templates.render(name, base, page)?).into_response())
     }
 
@@ -271,12 +257,12 @@ impl Ctx {
     /// # Errors
     /// As [`Ctx::page`].
     pub fn page_without_trail(&self, name: &str, page: impl Serialize) -> Result<String, Error> {
-        Ok(self.app.templates.render(name, self.base(None, false), page)?)
+        Ok(self.app.templates.render(name, self.base(None, false)?, page)?)
     }
 
-    fn base(&self, trail: Option<TrailState>, failed: bool) -> Base<'_> {
+    fn base(&self, trail: Option<TrailState>, failed: bool) -> Result<Base<'_>, Fault> {
         let flash = self.seen.flash.as_deref().filter(|k| self.app.templates.texts.has(&format!("flash-text-{k}")));
-        Base {
+        Ok(Base {
             nonce: &self.seen.nonce,
             csrf_token: self.csrf_token(),
             assets: self.app.assets.hrefs(),
@@ -284,12 +270,12 @@ impl Ctx {
             path: &self.seen.path,
             now: self.now(),
             time_zone: self.time_zone(),
-            viewer: self.viewer(),
+            viewer: self.viewer()?,
             flash: flash.map(|key| Flash { kind: "good", text: self.app.text(&format!("flash-text-{key}"), &[]) }),
             banner: self.app.db.in_fault().then(|| self.app.text("banner-fault", &[])),
             trail,
             page_title_error: failed,
-        }
+        })
     }
 
     async fn trail_state(&self) -> Result<Option<TrailState>, Error> {
@@ -309,44 +295,17 @@ impl Ctx {
         }))
     }
 
-    fn viewer(&self) -> Option<Viewer<'_>> {
-        let session = self.session.as_ref().filter(|s| s.stage == Stage::Full)?;
+    fn viewer(&self) -> Result<Option<Viewer<'_>>, Fault> {
+        let Some(session) = self.session.as_ref().filter(|s| s.stage == Stage::Full) else { return Ok(None) };
         let roles = &self.actor.roles;
-        Some(Viewer {
+        Ok(Some(Viewer {
             id: session.person.as_str(),
             name: &session.display_name,
             username: &session.username,
             roles: roles.iter().map(|r| r.name()).collect(),
             role_names: roles.iter().map(|r| self.app.text(&format!("role-{r}"), &[])).collect(),
-            nav: self.nav(),
-        })
-    }
-
-    fn nav(&self) -> Vec<NavSection> {
-        let any = |roles: &[Role]| roles.iter().any(|r| self.actor.has(*r));
-        let item = |key, href: &'static str, icon| NavItem {
-            key,
-            href,
-            icon,
-            count: None,
-            current: if href == "/" { self.seen.path == "/" } else { self.seen.path.starts_with(href) },
-        };
-        let mut work = vec![item("home", "/", "home")];
-        if any(&[Role::Contributor, Role::Compliance]) {
-            work.push(item("evidence", "/evidence", "evidence"));
-        }
-        if any(&[Role::Messaging]) {
-            work.push(item("messages", "/messages", "message"));
-        }
-        let mut out = vec![NavSection { section_key: "work", items: work }];
-        if any(&[Role::Compliance, Role::Admin]) {
-            out.push(NavSection { section_key: "proof", items: vec![item("audit", "/audit", "audit"), item("policies", "/policies", "policy")] });
-        }
-        if any(&[Role::Admin]) {
-            let items = vec![item("people", "/admin/users", "people"), item("status", "/status", "status"), item("config", "/config", "config")];
-            out.push(NavSection { section_key: "administration", items });
-        }
-        out
+            nav: self.app.templates.nav(roles, &self.seen.path)?,
+        }))
     }
 
     /// Redirects with 303 and a flash: `key` names the text `flash-text-<key>`.

@@ -11,6 +11,7 @@ pub mod headers;
 pub mod json;
 pub mod limit;
 pub mod listen;
+mod nav;
 pub mod notify;
 pub mod openapi;
 pub mod routes;

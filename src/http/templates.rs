@@ -6,9 +6,12 @@ use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
 use serde::Serialize;
 use std::sync::Arc;
 
+use super::assets::Assets;
+use super::nav;
 use super::texts::Texts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
+use crate::policy::Role;
 
 #[expect(unused_qualifications, reason = "the embedded list is generated")]
 fn embedded() -> Environment<'static> {
@@ -23,6 +26,7 @@ pub struct Templates {
     environment: Environment<'static>,
     /// The texts, for messages made in Rust.
     pub texts: Arc<Texts>,
+    nav: nav::Rendered,
 }
 
 impl Templates {
@@ -34,10 +38,13 @@ impl Templates {
         // One callback for everything: only mail texts are not HTML.
         environment.set_auto_escape_callback(|name| if name.starts_with("mail/") { AutoEscape::None } else { AutoEscape::Html });
         let for_t = texts.clone();
-        environment.add_function("t", move |key: String, kwargs: Kwargs| -> Result<String, minijinja::Error> { translate(&for_t, &key, &kwargs) });
+        environment.add_function("t", move |key: &str, kwargs: Kwargs| translate(&for_t, key, &kwargs));
+        let icons = Assets::new().hrefs().icons().to_owned();
+        environment.add_function("icon", move |name: &str| icon(&icons, name));
         environment.add_filter("when", when);
         environment.add_filter("bytes", bytes);
-        Self { environment, texts }
+        environment.add_filter("number", number);
+        Self { environment, texts, nav: nav::Rendered::default() }
     }
 
     /// Renders `name` with `page`'s fields laid over `base`'s.
@@ -49,6 +56,14 @@ impl Templates {
         self.environment.get_template(name).context("find a template")?.render(context).context("render a page")
     }
 
+    /// The navigation of somebody with `roles` at `path`.
+    ///
+    /// # Errors
+    /// As [`Templates::render`].
+    pub fn nav(&self, roles: &[Role], path: &str) -> Result<Value, Fault> {
+        nav::html(self, &self.nav, roles, path)
+    }
+
     /// Names of all templates.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
@@ -56,7 +71,18 @@ impl Templates {
     }
 }
 
-fn translate(texts: &Texts, key: &str, kwargs: &Kwargs) -> Result<String, minijinja::Error> {
+/// One icon of the sprite, hidden from assistive technology.
+fn icon(sprite: &str, name: &str) -> Result<Value, minijinja::Error> {
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-') {
+        return Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "an icon's name is lower case and dashes"));
+    }
+    Ok(Value::from_safe_string(format!("<svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\"><use href=\"{sprite}#{name}\"/></svg>")))
+}
+
+fn translate(texts: &Texts, key: &str, kwargs: &Kwargs) -> Result<Value, minijinja::Error> {
+    if let Some(text) = texts.plain(key) {
+        return Ok(Value::from(text.clone()));
+    }
     let mut args = FluentArgs::new();
     for name in kwargs.args() {
         let value: Value = kwargs.get(name)?;
@@ -65,7 +91,7 @@ fn translate(texts: &Texts, key: &str, kwargs: &Kwargs) -> Result<String, miniji
         let value = if number { text.parse::<f64>().map_or_else(|_| FluentValue::from(text), FluentValue::from) } else { FluentValue::from(text) };
         args.set(name.to_owned(), value);
     }
-    Ok(texts.format(key, &args))
+    Ok(Value::from(texts.format(key, &args)))
 }
 
 /// `<time datetime="…Z">2026-11-21 11:00 CET</time>` in the viewer's zone.
@@ -82,6 +108,23 @@ pub fn both_times(at: Micros, zone: &str) -> (String, String) {
     let utc = instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
     let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
     (utc, instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+}
+
+/// `12 345`: a thin space that does not break between thousands.
+#[must_use]
+pub fn number(n: i64) -> String {
+    let digits = n.unsigned_abs().to_string();
+    let mut out = String::with_capacity(2 * digits.len());
+    if n < 0 {
+        out.push('-');
+    }
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    out
 }
 
 /// `12.3 MB`, powers of 1000 as disks and browsers count.

@@ -120,6 +120,12 @@ impl Actor {
         Self { who: Who::Console, roles: Vec::new(), scopes: None, fresh: true, origin: Origin::default() }
     }
 
+    /// Is it the program itself?
+    #[must_use]
+    pub fn is_system(&self) -> bool {
+        matches!(self.who, Who::System)
+    }
+
     /// The program itself.
     #[must_use]
     pub fn system() -> Self {

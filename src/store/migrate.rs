@@ -4,6 +4,7 @@
 use sqlx::migrate::{Migrate as _, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlStr};
 
+use super::sqlite::Lite;
 use super::{Conn, Store, StoreError, Work};
 
 mod files {
@@ -62,12 +63,48 @@ impl Schema {
 ///
 /// # Errors
 /// When the file is not a sound database.
-pub async fn check_file(path: &std::path::Path) -> Result<(), StoreError> {
-    use sqlx::ConnectOptions as _;
-    let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(path).read_only(true).immutable(true).connect().await?;
-    let says: String = sqlx::query_scalar("pragma integrity_check(1)").fetch_one(&mut conn).await?;
-    let _ = conn.close().await;
-    if says == "ok" { Ok(()) } else { Err(StoreError::Batch(says)) }
+pub fn check_file(path: &std::path::Path) -> Result<(), StoreError> {
+    let says: Vec<(String,)> = Lite::open_untouched(path)?.rows("pragma integrity_check(1)", &[], 1)?;
+    match says.first() {
+        Some((says,)) if says == "ok" => Ok(()),
+        Some((says,)) => Err(StoreError::Batch(says.clone())),
+        None => Err(StoreError::Batch("SQLite did not check the file".into())),
+    }
+}
+
+/// The table that says which migrations ran, as sqlx keeps it.
+const TABLE: &str = "_sqlx_migrations";
+const MAKE_TABLE: &str = "create table if not exists _sqlx_migrations (version bigint primary key, description text not null, installed_on timestamp not null default current_timestamp, success boolean not null, checksum blob not null, execution_time bigint not null)";
+const APPLIED: &str = "select version, checksum from _sqlx_migrations order by version";
+const APPLIED_NOW: &str = "insert into _sqlx_migrations (version, description, success, checksum, execution_time) values ($1, $2, 1, $3, 0)";
+
+fn applied(lite: &Lite) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    lite.run(MAKE_TABLE)?;
+    lite.rows(APPLIED, &[], usize::MAX)
+}
+
+/// Runs on the embedded database what did not run yet, each migration in a transaction of its own.
+fn migrate_lite(lite: &Lite, known: &[Migration]) -> Result<(), StoreError> {
+    let applied = applied(lite)?;
+    if let Some((version, _)) = applied.iter().find(|(version, _)| known.iter().all(|m| m.version != *version)) {
+        return Err(StoreError::Batch(format!("migration {version} was run by another program and is unknown to this one")));
+    }
+    for migration in known {
+        if let Some((version, checksum)) = applied.iter().find(|(version, _)| *version == migration.version) {
+            if checksum[..] != migration.checksum[..] {
+                return Err(StoreError::Batch(format!("migration {version} was changed after it had been run")));
+            }
+            continue;
+        }
+        lite.run("begin immediate")?;
+        let mark = [migration.version.into(), migration.description.to_string().into(), migration.checksum.to_vec().into()];
+        let done = lite.run_all(migration.sql.as_str()).and_then(|()| lite.execute(APPLIED_NOW, &mark)).and_then(|_| lite.run("commit"));
+        if let Err(error) = done {
+            let _ = lite.run("rollback");
+            return Err(error.into());
+        }
+    }
+    Ok(())
 }
 
 impl Store {
@@ -76,11 +113,10 @@ impl Store {
     /// # Errors
     /// When a migration fails; it is undone whole.
     pub async fn migrate(&self, schema: Schema) -> Result<(), StoreError> {
-        let migrator = Migrator::with_migrations(schema.migrations(self.is_sqlite()));
-        let told = |e: sqlx::migrate::MigrateError| StoreError::Batch(e.to_string());
+        let known = schema.migrations(self.is_sqlite());
         match self {
-            Self::Sqlite { writer, .. } => writer.with_connection(async |conn| migrator.run_direct(None, conn, false).await).await?.map_err(told),
-            Self::Postgres { write, .. } => migrator.run(write).await.map_err(told),
+            Self::Sqlite { writer, .. } => writer.with_connection(move |lite| migrate_lite(lite, &known)).await?,
+            Self::Postgres { write, .. } => Migrator::with_migrations(known).run(write).await.map_err(|e| StoreError::Batch(e.to_string())),
         }
     }
 
@@ -89,33 +125,24 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub async fn version_state(&self, schema: Schema) -> Result<VersionState, StoreError> {
-        const TABLE: &str = "_sqlx_migrations";
         let known = schema.migrations(self.is_sqlite());
-        let told = |e: sqlx::migrate::MigrateError| StoreError::Batch(e.to_string());
-        let applied = match self {
-            Self::Sqlite { writer, .. } => {
-                writer
-                    .with_connection(async |conn| {
-                        conn.ensure_migrations_table(TABLE).await?;
-                        conn.list_applied_migrations(TABLE).await
-                    })
-                    .await?
-            }
+        let applied: Vec<i64> = match self {
+            Self::Sqlite { writer, .. } => writer.with_connection(applied).await??.into_iter().map(|(version, _)| version).collect(),
             Self::Postgres { write, .. } => {
                 let mut conn = write.acquire().await?;
-                match conn.ensure_migrations_table(TABLE).await {
+                let listed = match conn.ensure_migrations_table(TABLE).await {
                     Ok(()) => conn.list_applied_migrations(TABLE).await,
                     Err(e) => Err(e),
-                }
+                };
+                listed.map_err(|e| StoreError::Batch(e.to_string()))?.into_iter().map(|m| m.version).collect()
             }
-        }
-        .map_err(told)?;
+        };
         let last_known = known.iter().map(|m| m.version).max().unwrap_or(0);
-        let last_applied = applied.iter().map(|m| m.version).max().unwrap_or(0);
+        let last_applied = applied.iter().copied().max().unwrap_or(0);
         if last_applied > last_known {
             return Ok(VersionState::Newer(last_applied));
         }
-        let behind = known.iter().filter(|m| applied.iter().all(|a| a.version != m.version)).count();
+        let behind = known.iter().filter(|m| !applied.contains(&m.version)).count();
         Ok(if behind == 0 { VersionState::Current } else { VersionState::Behind(behind) })
     }
 
@@ -126,7 +153,9 @@ impl Store {
     pub async fn copy_to(&self, path: &str) -> Result<(), StoreError> {
         match self {
             Self::Sqlite { writer, .. } => {
-                writer.with_connection(async |conn| sqlx::query("vacuum into $1").bind(path).execute(conn).await.map(drop)).await?.map_err(StoreError::from)
+                let path = path.to_owned();
+                writer.with_connection(move |lite| lite.execute("vacuum into $1", &[path.into()])).await??;
+                Ok(())
             }
             Self::Postgres { .. } => Err(StoreError::Batch("a PostgreSQL database is copied with pg_dump".into())),
         }
@@ -140,7 +169,7 @@ impl Store {
         use sqlx::Executor as _;
         let mut work = self.begin().await?;
         match &mut work {
-            Work::Sqlite(act) => act.conn().prepare(SqlStr::from_static(sql)).await.map(drop)?,
+            Work::Sqlite(act) => act.lite().check(sql)?,
             Work::Postgres(tx) => (&mut ***tx).prepare(SqlStr::from_static(sql)).await.map(drop)?,
         }
         Ok(())
@@ -152,7 +181,7 @@ impl Store {
     /// When it is not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         match self {
-            Self::Sqlite { read, .. } => Ok(read.acquire().await?.ping().await?),
+            Self::Sqlite { read, .. } => read.read(|lite| lite.rows::<(i64,)>("select 1", &[], 1)).await.map(drop),
             Self::Postgres { write, .. } => Ok(write.acquire().await?.ping().await?),
         }
     }
@@ -162,7 +191,7 @@ impl Work {
     /// The connection of this transaction, for code that serves both a transaction and the sequencer.
     pub fn conn(&mut self) -> Conn<'_> {
         match self {
-            Self::Sqlite(act) => Conn::Sqlite(act.conn()),
+            Self::Sqlite(act) => Conn::Sqlite(act.lite()),
             Self::Postgres(tx) => Conn::Postgres(tx),
         }
     }

@@ -5,6 +5,7 @@
 mod columns;
 mod migrate;
 mod query;
+pub mod sqlite;
 mod writer;
 
 use std::path::Path;
@@ -13,27 +14,31 @@ use std::time::Duration;
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{PgConnection, Postgres, SqliteConnection, Transaction};
+use sqlx::{PgConnection, Postgres, Transaction};
 
 pub use migrate::{Schema, VersionState, check_file};
 pub use query::{Query, Record, compose};
-pub use writer::{Pending, Sequence, Writer};
+pub use writer::{Haste, Pending, Sequence, Writer};
+
+use sqlite::{Lite, Readers};
 
 /// The longest a caller waits for a connection or a statement.
 pub const WAIT_MAX: Duration = Duration::from_secs(5);
 /// SQLite before this version can corrupt a WAL database.
-const SQLITE_VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+const SQLITE_VERSION_MIN: i32 = 3_051_003;
+
+/// What lies under an error.
+pub type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// What a statement can fail with; callers act on the first three.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// A unique key is taken.
     #[error("a unique key is taken")]
-    Unique(#[source] sqlx::Error),
+    Unique(#[source] Source),
     /// A foreign key, check or guard refused the row.
     #[error("a constraint refused the row")]
-    Refused(#[source] sqlx::Error),
+    Refused(#[source] Source),
     /// The database did not answer in time.
     #[error("the database is busy")]
     Busy,
@@ -42,7 +47,7 @@ pub enum StoreError {
     Batch(String),
     /// Anything else.
     #[error("the database failed")]
-    Other(#[source] sqlx::Error),
+    Other(#[source] Source),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -51,13 +56,28 @@ impl From<sqlx::Error> for StoreError {
         match &error {
             sqlx::Error::PoolTimedOut => Self::Busy,
             sqlx::Error::Database(e) => match e.kind() {
-                UniqueViolation => Self::Unique(error),
-                ForeignKeyViolation | CheckViolation | NotNullViolation => Self::Refused(error),
-                // The guards' own `raise(abort, ..)`: SQLITE_CONSTRAINT_TRIGGER, and P0001 of `raise exception`.
-                _ if matches!(e.code().as_deref(), Some("1811" | "P0001")) => Self::Refused(error),
-                _ => Self::Other(error),
+                UniqueViolation => Self::Unique(error.into()),
+                ForeignKeyViolation | CheckViolation | NotNullViolation => Self::Refused(error.into()),
+                // The guards' own `raise exception`.
+                _ if e.code().as_deref() == Some("P0001") => Self::Refused(error.into()),
+                _ => Self::Other(error.into()),
             },
-            _ => Self::Other(error),
+            _ => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode::{ConstraintViolation, DatabaseBusy, DatabaseLocked, OperationInterrupted};
+        use rusqlite::ffi::{SQLITE_CONSTRAINT_PRIMARYKEY, SQLITE_CONSTRAINT_ROWID, SQLITE_CONSTRAINT_UNIQUE};
+        let Some(code) = error.sqlite_error() else { return Self::Other(error.into()) };
+        match (code.code, code.extended_code) {
+            (DatabaseBusy | DatabaseLocked | OperationInterrupted, _) => Self::Busy,
+            (ConstraintViolation, SQLITE_CONSTRAINT_UNIQUE | SQLITE_CONSTRAINT_PRIMARYKEY | SQLITE_CONSTRAINT_ROWID) => Self::Unique(error.into()),
+            // Foreign keys, checks, and the guards' own `raise(abort, ..)`.
+            (ConstraintViolation, _) => Self::Refused(error.into()),
+            _ => Self::Other(error.into()),
         }
     }
 }
@@ -68,7 +88,7 @@ pub enum Store {
     /// The embedded default.
     Sqlite {
         /// Read-only connections.
-        read: SqlitePool,
+        read: Readers,
         /// The one writer.
         writer: Writer,
     },
@@ -94,7 +114,7 @@ pub enum Work {
 #[derive(Debug)]
 pub enum Conn<'c> {
     /// SQLite.
-    Sqlite(&'c mut SqliteConnection),
+    Sqlite(&'c mut Lite),
     /// PostgreSQL.
     Postgres(&'c mut PgConnection),
 }
@@ -106,34 +126,20 @@ impl Store {
     /// When the database cannot be reached, or is an SQLite older than 3.51.3.
     pub async fn open(url: &str, connections_max: u32) -> Result<Self, StoreError> {
         if let Some(path) = url.strip_prefix("sqlite:") {
-            Self::open_sqlite(Path::new(path), connections_max).await
+            Self::open_sqlite(Path::new(path), connections_max)
         } else {
             Self::open_postgres(url, connections_max).await
         }
     }
 
-    async fn open_sqlite(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
-        make_private(path).map_err(sqlx::Error::Io)?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .foreign_keys(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(WAIT_MAX)
-            .pragma("trusted_schema", "OFF")
-            .pragma("recursive_triggers", "ON")
-            .statement_cache_capacity(256)
-            .disable_statement_logging();
-        let mut conn = options.connect().await?;
-        check_sqlite_version(&mut conn).await?;
-        let readers = options.read_only(true).create_if_missing(false);
-        let read = SqlitePoolOptions::new()
-            .max_connections(connections_max.clamp(1, 8))
-            .acquire_timeout(WAIT_MAX)
-            .test_before_acquire(false)
-            .connect_lazy_with(readers);
-        Ok(Self::Sqlite { read, writer: Writer::new(conn) })
+    fn open_sqlite(path: &Path, connections_max: u32) -> Result<Self, StoreError> {
+        if rusqlite::version_number() < SQLITE_VERSION_MIN {
+            let found = rusqlite::version();
+            return Err(StoreError::Batch(format!("SQLite {found} is older than 3.51.3, which can corrupt a WAL database; build with the bundled one")));
+        }
+        make_private(path).map_err(|e| StoreError::Other(e.into()))?;
+        let writer = Writer::new(Lite::open(path, true)?);
+        Ok(Self::Sqlite { read: Readers::new(path, usize::try_from(connections_max.clamp(1, 8)).unwrap_or(1)), writer })
     }
 
     async fn open_postgres(url: &str, connections_max: u32) -> Result<Self, StoreError> {
@@ -151,18 +157,26 @@ impl Store {
     /// A read. On both databases a write through here fails at once.
     pub fn query(&self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
         match self {
-            Self::Sqlite { read, .. } => Query::on_sqlite_pool(sql, read),
+            Self::Sqlite { read, .. } => Query::on_readers(sql, read),
             Self::Postgres { read, .. } => Query::on_pg_pool(sql, read),
         }
+    }
+
+    /// Starts a transaction that somebody waits for.
+    ///
+    /// # Errors
+    /// [`StoreError::Busy`] after [`WAIT_MAX`].
+    pub async fn begin(&self) -> Result<Work, StoreError> {
+        self.begin_with(Haste::Urgent).await
     }
 
     /// Starts a transaction.
     ///
     /// # Errors
     /// [`StoreError::Busy`] after [`WAIT_MAX`].
-    pub async fn begin(&self) -> Result<Work, StoreError> {
+    pub async fn begin_with(&self, haste: Haste) -> Result<Work, StoreError> {
         Ok(match self {
-            Self::Sqlite { writer, .. } => Work::Sqlite(writer.begin().await?),
+            Self::Sqlite { writer, .. } => Work::Sqlite(writer.begin(haste).await?),
             Self::Postgres { write, .. } => Work::Postgres(Box::new(write.begin().await?)),
         })
     }
@@ -177,7 +191,7 @@ impl Store {
     pub async fn close(&self) {
         match self {
             Self::Sqlite { read, writer } => {
-                read.close().await;
+                read.close();
                 writer.close().await;
             }
             Self::Postgres { read, write } => {
@@ -192,7 +206,7 @@ impl Work {
     /// A statement inside this transaction.
     pub fn query(&mut self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
         match self {
-            Self::Sqlite(act) => Query::on_sqlite(sql, act.conn()),
+            Self::Sqlite(act) => Query::on_lite(sql, act.lite()),
             Self::Postgres(tx) => Query::on_pg(sql, tx),
         }
     }
@@ -203,13 +217,13 @@ impl Work {
     /// # Errors
     /// When nothing was made durable.
     pub async fn commit(self, pending: Option<Pending>) -> Result<(), StoreError> {
-        let finished = tokio::spawn(async move {
-            match self {
-                Self::Sqlite(act) => act.commit(pending).await,
-                Self::Postgres(tx) => tx.commit().await.map_err(StoreError::from),
+        match self {
+            Self::Sqlite(act) => act.commit(pending).await,
+            Self::Postgres(tx) => {
+                let finished = tokio::spawn(async move { tx.commit().await.map_err(StoreError::from) });
+                finished.await.map_err(|e| StoreError::Batch(e.to_string()))?
             }
-        });
-        finished.await.map_err(|e| StoreError::Batch(e.to_string()))?
+        }
     }
 }
 
@@ -217,7 +231,7 @@ impl Conn<'_> {
     /// A statement on this connection.
     pub fn query(&mut self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
         match self {
-            Self::Sqlite(conn) => Query::on_sqlite(sql, conn),
+            Self::Sqlite(conn) => Query::on_lite(sql, conn),
             Self::Postgres(conn) => Query::on_pg(sql, conn),
         }
     }
@@ -230,14 +244,4 @@ fn make_private(path: &Path) -> std::io::Result<()> {
         Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e),
         Ok(_) | Err(_) => Ok(()),
     }
-}
-
-async fn check_sqlite_version(conn: &mut SqliteConnection) -> Result<(), StoreError> {
-    let found: String = sqlx::query_scalar("select sqlite_version()").fetch_one(conn).await?;
-    let mut parts = found.split('.').map(|p| p.parse::<u32>().unwrap_or(0));
-    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-    if version < SQLITE_VERSION_MIN {
-        return Err(StoreError::Batch(format!("SQLite {found} is older than 3.51.3, which can corrupt a WAL database; build with the bundled one")));
-    }
-    Ok(())
 }

@@ -310,11 +310,8 @@ pub fn ask(port: u16, method: &str, path: &str, headers: &[(&str, &str)], body: 
 /// One number by a connection of our own, the server stopped or not.
 pub async fn count(database: &str, sql: &'static str) -> i64 {
     if let Some(path) = database.strip_prefix("sqlite:") {
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).busy_timeout(Duration::from_secs(5));
-        let mut conn = sqlx::SqliteConnection::connect_with(&options).await.expect("opens");
-        let n = sqlx::query_scalar(sql).fetch_one(&mut conn).await.expect("counts");
-        conn.close().await.expect("closes");
-        return n;
+        let conn = rusqlite::Connection::open(path).expect("opens");
+        return conn.query_row(sql, [], |row| row.get(0)).expect("counts");
     }
     let mut conn = sqlx::PgConnection::connect(database).await.expect("opens");
     sqlx::query_scalar(sql).fetch_one(&mut conn).await.expect("counts")
@@ -325,11 +322,10 @@ async fn ids(data: &Path, sql: &'static str) -> Vec<String> {
     if !data.join("countersign.db").exists() {
         return Vec::new();
     }
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(data.join("countersign.db")).busy_timeout(Duration::from_secs(5));
-    let mut conn = sqlx::SqliteConnection::connect_with(&options).await.expect("opens");
-    let found = sqlx::query_scalar(sql).fetch_all(&mut conn).await.expect("reads");
-    conn.close().await.expect("closes");
-    found
+    let conn = rusqlite::Connection::open(data.join("countersign.db")).expect("opens");
+    let mut statement = conn.prepare(sql).expect("a statement");
+    let found = statement.query_map([], |row| row.get(0)).expect("reads").collect::<Result<_, _>>();
+    found.expect("reads")
 }
 
 /// `database.url` of a place.
