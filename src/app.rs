@@ -24,6 +24,7 @@ use crate::db::{Db, Detail, Process, Sequencer, run_postgres};
 use crate::http::assets::Assets;
 use crate::http::headers::HeaderPolicy;
 use crate::http::limit::Limits;
+use crate::http::recently::Recently;
 use crate::http::state::Shared;
 use crate::http::templates::Templates;
 use crate::http::texts::Texts;
@@ -185,6 +186,7 @@ impl Installation {
             keeper,
             limits: Limits::new(&policies.throttle.requests),
             door: Arc::new(IdentityDoor::default()),
+            recently: Recently::default(),
             work: Arc::new(tokio::sync::Notify::new()),
             ready: AtomicBool::new(false),
             demo: folder.is_demo(),

@@ -20,10 +20,13 @@ use crate::vault::{DataKey, Place};
 
 const INSERT: &str = "insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject) \
      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-const QUEUE: &str = "insert into audit_pending (event_id) values ($1)";
+/// PostgreSQL only: the event, and its place in the sequencer's queue.
+const INSERT_QUEUED: &str = "with e as (insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id) insert into audit_pending (event_id) select id from e";
 const SEAL: &str = "insert into audit_payload (event_id, part, subject, sealed) values ($1, $2, $3, $4)";
-/// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[INSERT, QUEUE, SEAL];
+const SEAL_TWO: &str = "insert into audit_payload (event_id, part, subject, sealed) values ($1, $2, $3, $4), ($5, $6, $7, $8)";
+/// Every portable statement of this file, for the test that prepares them all.
+pub const SQL: &[&str] = &[INSERT, SEAL, SEAL_TWO];
 
 /// The column of blind indexes of client addresses.
 pub const ADDRESS_INDEX: &str = "address";
@@ -81,7 +84,8 @@ pub(super) async fn insert(db: &Db, work: &mut Work, id: &EventId, about: &About
     let event = build(db, id, about, detail, keys.subject.map(|k| k.0.as_str()), &mut of_actor, &mut of_subject);
     let body = event.body().context("render an audit entry")?;
     let address_ix = about.actor.origin.address.map(|a| db.vault().blind(ADDRESS_INDEX, &a.to_string()));
-    work.query(INSERT)
+    let queued = !db.store().is_sqlite() && !db.in_fault();
+    work.query(if queued { INSERT_QUEUED } else { INSERT })
         .bind(id)
         .bind(event.ts_us)
         .bind(body.clone())
@@ -97,16 +101,15 @@ pub(super) async fn insert(db: &Db, work: &mut Work, id: &EventId, about: &About
         .execute()
         .await?;
     let subject = keys.subject.unwrap_or(keys.actor);
-    for (part, sealed, key) in [("actor", of_actor, keys.actor), ("subject", of_subject, subject)] {
-        if sealed.0.is_empty() {
-            continue;
-        }
-        let place = Place { table: "audit_payload", row: id.as_str(), column: part };
-        let bytes = key.1.seal(&place, &sealed.bytes(), db.rng());
-        work.query(SEAL).bind(id).bind(part).bind(key.0.as_str()).bind(bytes).execute().await?;
-    }
-    if !db.store().is_sqlite() && !db.in_fault() {
-        work.query(QUEUE).bind(id).execute().await?;
+    let parts = [("actor", of_actor, keys.actor), ("subject", of_subject, subject)];
+    let parts: Vec<_> = parts.iter().filter(|(_, sealed, _)| !sealed.0.is_empty()).collect();
+    if !parts.is_empty() {
+        let statement = work.query(if parts.len() == 2 { SEAL_TWO } else { SEAL });
+        let statement = parts.into_iter().fold(statement, |statement, (part, sealed, key)| {
+            let place = Place { table: "audit_payload", row: id.as_str(), column: part };
+            statement.bind(id).bind(*part).bind(key.0.as_str()).bind(key.1.seal(&place, &sealed.bytes(), db.rng()))
+        });
+        statement.execute().await?;
     }
     Ok(Pending { id: id.to_string(), body })
 }

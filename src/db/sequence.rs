@@ -20,15 +20,19 @@ const HEAD: &str = "select log, origin, size, last_leaf, frontier, fence from au
 const EDGE: &str = "select leaf_hash from audit_chain where log = $1 and seq >= $2 order by seq limit 256";
 const TILE: &str = "select hashes from audit_tile where log = $1 and level = $2 and n = $3";
 const LINK: &str = "insert into audit_chain (log, seq, event_id, prev, leaf_hash) values ($1, $2, $3, $4, $5)";
+const LINK_MANY: &str = "insert into audit_chain (log, seq, event_id, prev, leaf_hash) values ($1, $2, $3, $4, $5), ($6, $7, $8, $9, $10), ($11, $12, $13, $14, $15), ($16, $17, $18, $19, $20), ($21, $22, $23, $24, $25), ($26, $27, $28, $29, $30), ($31, $32, $33, $34, $35), ($36, $37, $38, $39, $40)";
 const KEEP_TILE: &str =
     "insert into audit_tile (log, level, n, hashes) values ($1, $2, $3, $4) on conflict (log, level, n) do update set hashes = excluded.hashes";
 const MOVE: &str = "update audit_head set size = $1, last_leaf = $2, frontier = $3, at = $4 where log = $5 and size = $6 and fence = $7";
 const FENCE: &str = "update audit_head set fence = fence + 1 where log = $1 returning fence";
 const DUE: &str = "select p.event_id, e.body from audit_pending p join audit_event e on e.id = p.event_id order by p.event_id limit 1000";
-const TAKEN: &str = "delete from audit_pending where event_id = $1";
+const TAKEN: &str = "delete from audit_pending where event_id in ($1, $2, $3, $4, $5, $6, $7, $8)";
 const LOCK: &str = "select pg_try_advisory_lock(7150262201)";
 /// Every portable statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[HEAD, EDGE, TILE, LINK, KEEP_TILE, MOVE, FENCE, DUE, TAKEN];
+pub const SQL: &[&str] = &[HEAD, EDGE, TILE, LINK, LINK_MANY, KEEP_TILE, MOVE, FENCE, DUE, TAKEN];
+
+/// Rows of `LINK_MANY` and of `TAKEN`.
+const MANY: usize = 8;
 
 /// How long the PostgreSQL sequencer rests when there is nothing to do.
 const REST: Duration = Duration::from_millis(100);
@@ -60,6 +64,15 @@ struct Edge {
     frontier: Frontier,
     /// The partial tile of each level.
     partial: Vec<Vec<Hash>>,
+}
+
+/// A row of the chain about to be written.
+#[derive(Debug)]
+struct Link<'e> {
+    seq: u64,
+    event: &'e str,
+    prev: Hash,
+    hash: Hash,
 }
 
 /// Links events at the right edge of one log.
@@ -116,15 +129,17 @@ impl Sequencer {
 
     async fn link_all(&mut self, conn: &mut Conn<'_>, events: &[Pending], at: Micros) -> Result<(), StoreError> {
         let mut edge = self.edge.clone();
+        let mut links = Vec::with_capacity(events.len());
         for event in events {
             let bytes = leaf(&event.body, edge.size, &edge.last).map_err(|e| StoreError::Batch(e.to_string()))?;
             let hash = leaf_hash(&bytes);
-            conn.query(LINK).bind(self.log).bind(number(edge.size)).bind(event.id.as_str()).bind(edge.last.to_vec()).bind(hash.to_vec()).execute().await?;
+            links.push(Link { seq: edge.size, event: &event.id, prev: edge.last, hash });
             edge.last = hash;
             edge.size += 1;
             edge.frontier.push(hash);
             self.grow_tiles(conn, &mut edge, hash).await?;
         }
+        self.write_links(conn, &links).await?;
         let moved = conn
             .query(MOVE)
             .bind(number(edge.size))
@@ -140,6 +155,19 @@ impl Sequencer {
             return Err(StoreError::Batch("another sequencer moved the head of the log".into()));
         }
         self.staged = Some(edge);
+        Ok(())
+    }
+
+    async fn write_links(&self, conn: &mut Conn<'_>, links: &[Link<'_>]) -> Result<(), StoreError> {
+        for chunk in links.chunks(MANY) {
+            let statements = if chunk.len() == MANY { vec![(LINK_MANY, chunk)] } else { chunk.chunks(1).map(|one| (LINK, one)).collect() };
+            for (sql, rows) in statements {
+                let statement = rows.iter().fold(conn.query(sql), |statement, link| {
+                    statement.bind(self.log).bind(number(link.seq)).bind(link.event).bind(link.prev.to_vec()).bind(link.hash.to_vec())
+                });
+                statement.execute().await?;
+            }
+        }
         Ok(())
     }
 
@@ -239,8 +267,11 @@ async fn link_due(sequencer: &mut Sequencer, conn: &mut sqlx::PgConnection) -> R
     let events: Vec<Pending> = due.into_iter().map(|(id, body)| Pending { id, body }).collect();
     let at = sequencer.db.clock().now();
     sequencer.link_all(&mut Conn::Postgres(&mut tx), &events, at).await?;
-    for event in &events {
-        Conn::Postgres(&mut tx).query(TAKEN).bind(event.id.as_str()).execute().await?;
+    for chunk in events.chunks(MANY) {
+        // A short chunk names its last event again.
+        let ids = (0..MANY).map(|n| chunk[n.min(chunk.len() - 1)].id.as_str());
+        let mut on = Conn::Postgres(&mut tx);
+        ids.fold(on.query(TAKEN), |statement, id| statement.bind(id)).execute().await?;
     }
     let committed = tx.commit().await;
     sequencer.keep(committed.is_ok());

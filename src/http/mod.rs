@@ -14,6 +14,7 @@ pub mod listen;
 mod nav;
 pub mod notify;
 pub mod openapi;
+pub mod recently;
 pub mod routes;
 pub mod shell;
 pub mod state;

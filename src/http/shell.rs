@@ -112,8 +112,8 @@ async fn admit(app: &App, peer: SocketAddr, request: &mut Request, seen: &mut Se
     }
     let token = bearer(request.headers())?;
     let caller = match &token {
-        // A token speaks to the API alone: on a page it is nobody.
-        Some(_) if !seen.path.starts_with("/api/") => Caller { actor: Actor::stranger(seen.origin()), session: None },
+        // A token speaks to programs' places alone: on a page it is nobody.
+        Some(_) if !is_for_programs(&seen.path) => Caller { actor: Actor::stranger(seen.origin()), session: None },
         Some(token) => app.door.resolve(app, seen, Credential::Token(token)).await?,
         // The API takes tokens alone: a browser's cookie proves nothing there.
         None if seen.planted || seen.path.starts_with("/api/v1/") => Caller { actor: Actor::stranger(seen.origin()), session: None },
@@ -191,7 +191,7 @@ async fn dress(app: &App, method: &Method, seen: &Seen, caller: &Caller, had_tok
         return response;
     }
     let told = told.unwrap_or(Told { code: code_of(status), detail: None, fields: Vec::new() });
-    let wants_json = had_token || seen.path.starts_with("/api/");
+    let wants_json = had_token || is_for_programs(&seen.path);
     let (parts, _) = response.into_parts();
     let mut dressed =
         if wants_json { problem(app, seen, status, &told) } else { page(app, seen, caller, status, &told, parts.headers.get(header::RETRY_AFTER)).await };
@@ -292,6 +292,11 @@ async fn page(app: &App, seen: &Seen, caller: &Caller, status: StatusCode, told:
     }
 }
 
+/// The API, and the log's tiles.
+fn is_for_programs(path: &str) -> bool {
+    path.starts_with("/api/") || path.starts_with("/log/")
+}
+
 /// Headers and cookies that every response gets.
 fn finish(app: &App, seen: &Seen, caller: &Caller, left: Option<Left>, response: &mut Response) {
     let html = is_html(response);
@@ -304,7 +309,10 @@ fn finish(app: &App, seen: &Seen, caller: &Caller, left: Option<Left>, response:
             response.headers_mut().append(header::SET_COOKIE, value);
         }
     }
-    let private = html || caller.actor.person().is_some() || seen.path.starts_with("/api/") || response.extensions().get::<IsPrivate>().is_some();
+    // Hashes of the log are the same for everybody, whoever asks.
+    let is_public = seen.path.starts_with("/log/") && response.status().is_success();
+    let is_personal = html || caller.actor.person().is_some() || seen.path.starts_with("/api/");
+    let private = (is_personal && !is_public) || response.extensions().get::<IsPrivate>().is_some();
     let download = response.extensions().get::<IsDownload>().is_some();
     app.headers.apply(response.headers_mut(), &seen.nonce, private && (html || !seen.path.starts_with("/static/")), download);
     if let Some(left) = left {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 use super::assets::Assets;
 use super::headers::HeaderPolicy;
 use super::limit::Limits;
+use super::recently::Recently;
 use super::templates::Templates;
 use crate::blobs::Blobs;
 use crate::config::Config;
@@ -42,6 +43,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Turns credentials into callers.
     pub door: Arc<dyn super::gate::Door>,
+    /// Reads of the trail that were recorded a short while ago.
+    pub recently: Recently,
     /// Wakes the worker that sends messages.
     pub work: Arc<tokio::sync::Notify>,
     /// This is a demonstration: single-use sign-in links work, on loopback only.

@@ -1,8 +1,9 @@
 //! Renders embedded templates: strict about undefined values, escaping everything, deciding nothing.
 
 use fluent_bundle::{FluentArgs, FluentValue};
+use jiff::tz::TimeZone;
 use minijinja::value::{Kwargs, Value, ValueKind};
-use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, HtmlEscape, State, UndefinedBehavior};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -40,6 +41,9 @@ impl Templates {
         let for_t = texts.clone();
         environment.add_function("t", move |key: &str, kwargs: Kwargs| translate(&for_t, key, &kwargs));
         let icons = Assets::new().hrefs().icons().to_owned();
+        let for_outcome = texts.clone();
+        environment.add_function("outcome", move |outcome: &str| tag(outcome_kind(outcome), &for_outcome.get(&format!("outcome-{outcome}"), &[])));
+        environment.add_function("tag", tag);
         environment.add_function("icon", move |name: &str| icon(&icons, name));
         environment.add_filter("when", when);
         environment.add_filter("bytes", bytes);
@@ -79,6 +83,21 @@ fn icon(sprite: &str, name: &str) -> Result<Value, minijinja::Error> {
     Ok(Value::from_safe_string(format!("<svg class=\"icon\" aria-hidden=\"true\" focusable=\"false\"><use href=\"{sprite}#{name}\"/></svg>")))
 }
 
+/// A tag; `kind` is empty, `good`, `warn`, `bad` or `plain`.
+fn tag(kind: &str, text: &str) -> Value {
+    let (kind, text) = (HtmlEscape(kind), HtmlEscape(text));
+    Value::from_safe_string(format!("<span class=\"tag {kind}\">{text}</span>"))
+}
+
+fn outcome_kind(outcome: &str) -> &'static str {
+    match outcome {
+        "done" => "good",
+        "failed" | "unknown" | "throttled" => "warn",
+        "denied" | "error" => "bad",
+        _ => "",
+    }
+}
+
 fn translate(texts: &Texts, key: &str, kwargs: &Kwargs) -> Result<Value, minijinja::Error> {
     if let Some(text) = texts.plain(key) {
         return Ok(Value::from(text.clone()));
@@ -105,9 +124,17 @@ fn when(state: &State<'_, '_>, at: Micros) -> Value {
 #[must_use]
 pub fn both_times(at: Micros, zone: &str) -> (String, String) {
     let Ok(instant) = jiff::Timestamp::from_microsecond(at) else { return (String::new(), "?".into()) };
-    let utc = instant.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let zone = jiff::tz::TimeZone::get(zone).unwrap_or(jiff::tz::TimeZone::UTC);
-    (utc, instant.to_zoned(zone).strftime("%Y-%m-%d %H:%M %Z").to_string())
+    let there = match zone {
+        "UTC" => TimeZone::UTC,
+        zone => TimeZone::get(zone).unwrap_or(TimeZone::UTC),
+    };
+    let info = there.to_offset_info(instant);
+    let (utc, local) = (jiff::tz::Offset::UTC.to_datetime(instant), info.offset().to_datetime(instant));
+    let (date, time) = (utc.date(), utc.time());
+    let utc = format!("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", date.year(), date.month(), date.day(), time.hour(), time.minute(), time.second());
+    let (date, time) = (local.date(), local.time());
+    let local = format!("{:04}-{:02}-{:02} {:02}:{:02} {}", date.year(), date.month(), date.day(), time.hour(), time.minute(), info.abbreviation());
+    (utc, local)
 }
 
 /// `12 345`: a thin space that does not break between thousands.

@@ -15,7 +15,7 @@ pub const SENDING_LEFT: &str = "select m.id from message m join job j on j.kind 
 pub const INSERT_JOB: &str = "insert into job (id, kind, subject, due_at, attempts, lease_until) values ($1, 'message.attempt', $2, $3, 0, 0)";
 pub const DUE: &str =
     "select id, subject from job where kind = 'message.attempt' and done_at is null and due_at <= $1 and lease_until <= $1 order by due_at limit 32";
-pub const CLAIM: &str = "update job set lease_until = $3, attempts = attempts + 1 where id = $1 and done_at is null and lease_until <= $2";
+pub const CLAIM: &str = "update job set lease_until = $2, attempts = attempts + 1 where done_at is null and lease_until <= $1 and id in ($3, $4, $5, $6, $7, $8, $9, $10) returning id";
 pub const JOB_DONE: &str = "update job set done_at = $2 where kind = 'message.attempt' and subject = $1 and done_at is null";
 pub const RELEASE: &str = "update job set lease_until = 0 where kind = 'message.attempt' and done_at is null and lease_until > 0";
 pub const SWEEP_JOBS: &str = "delete from job where kind = 'message.attempt' and done_at < $1";

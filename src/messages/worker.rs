@@ -3,6 +3,7 @@
 //! attempt and result becomes `unknown`. One process alone may settle at its start what another left (SQLite's folder lock
 //! sees to that); on PostgreSQL the lease of the job says when its worker is gone.
 
+use std::collections::HashSet;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -24,6 +25,8 @@ use crate::vault::OpenError;
 
 /// Messages in hand at once.
 const PARALLEL_MAX: usize = 16;
+/// Jobs one statement claims.
+const CLAIMS: usize = 8;
 /// How long one call of the gateway may take. Longer than the slowest sandbox.
 const GATEWAY_MAX: Duration = Duration::from_secs(90);
 /// Longer than a claimed message can wait for its turn and then take.
@@ -177,14 +180,18 @@ async fn claim(db: &Db, room: usize) -> Result<Vec<Claimed>, DbError> {
         return Ok(due);
     }
     let mut chore = db.chore(Chore::Job).await?;
-    let mut claimed = Vec::with_capacity(due.len());
-    for job in due {
-        if chore.query(sql::CLAIM).bind(&job.id).bind(now).bind(now + LEASE).execute().await? == 1 {
-            claimed.push(job);
-        }
+    let mut won = HashSet::new();
+    for chunk in due.chunks(CLAIMS) {
+        // A short chunk names its last job again.
+        let ids = (0..CLAIMS).map(|n| &chunk[n.min(chunk.len() - 1)].id);
+        let claim = chore.query(sql::CLAIM).bind(now).bind(now + LEASE);
+        let claimed: Vec<(JobId,)> = ids.fold(claim, |claim, id| claim.bind(id)).all().await?;
+        won.extend(claimed);
     }
     chore.commit().await?;
-    Ok(claimed)
+    // As they are due, whatever order the database answered in.
+    due.retain(|job| won.contains(&(job.id.clone(),)));
+    Ok(due)
 }
 
 async fn lane(db: &Db, policy: &Policy, gateway: &dyn Gateway, queue: &Mutex<mpsc::Receiver<Claimed>>, stop: &CancellationToken) {

@@ -24,6 +24,10 @@ const INLINE_MAX: Duration = Duration::from_millis(2);
 const STEPS: c_int = 1000;
 /// Statements kept prepared by each connection.
 const STATEMENTS_MAX: usize = 256;
+/// Pages of the write-ahead log that are gathered before they are copied into the database: 16 MiB.
+const CHECKPOINT_PAGES: i64 = 4096;
+/// The write-ahead log is cut to this when it was larger.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
 /// Rows handed over at once by a stream, and how many such hands wait.
 const CHUNK_ROWS: usize = 128;
 const CHUNKS_WAITING: usize = 2;
@@ -45,8 +49,12 @@ impl Lite {
         conn.busy_timeout(WAIT_MAX)?;
         if writes {
             conn.pragma_update(None, "journal_mode", "wal")?;
+            conn.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+            conn.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
         }
-        for (name, value) in [("synchronous", "full"), ("foreign_keys", "on"), ("trusted_schema", "off"), ("recursive_triggers", "on")] {
+        // In memory: the journal of a savepoint would else be a file elsewhere.
+        let pragmas = [("synchronous", "full"), ("foreign_keys", "on"), ("trusted_schema", "off"), ("recursive_triggers", "on"), ("temp_store", "memory")];
+        for (name, value) in pragmas {
             conn.pragma_update(None, name, value)?;
         }
         conn.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -261,8 +269,9 @@ mod tests {
     #[tokio::test]
     async fn a_number_names_its_bind_wherever_it_stands() {
         let (_folder, readers) = readers(1);
-        let found = readers
-            .read(|lite| lite.rows::<(String, String)>("select b, a from t where b = $2 and a = $1 and $2 <> $1", &["x".to_owned().into(), "y".to_owned().into()], 9));
+        let found = readers.read(|lite| {
+            lite.rows::<(String, String)>("select b, a from t where b = $2 and a = $1 and $2 <> $1", &["x".to_owned().into(), "y".to_owned().into()], 9)
+        });
         assert_eq!(found.await.expect("reads"), [("y".to_owned(), "x".to_owned())]);
     }
 

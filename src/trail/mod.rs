@@ -13,6 +13,7 @@ mod tests;
 pub mod web;
 mod web_entry;
 mod web_export;
+mod web_log;
 
 use std::path::PathBuf;
 

@@ -9,10 +9,11 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Read, web_entry, web_export};
+use super::{Error, Export, Read, web_entry, web_export, web_log};
 use crate::core::id::EventId;
 use crate::db::Detail;
 use crate::http::openapi::Problem;
+use crate::http::recently;
 use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
 use crate::policy::On;
 
@@ -28,6 +29,7 @@ pub fn routes() -> Routes {
         .get("/audit/{seq}/proof", Rule::Act("trail.read"), web_entry::get_proof)
         .post("/audit/export", Rule::Act("trail.export"), web_export::post_export)
         .get("/api/v1/audit", Rule::Act("trail.read"), get_api)
+        .and(web_log::routes())
 }
 
 /// How an error of this slice is told.
@@ -91,7 +93,7 @@ struct ListPage {
     logs: Vec<Log>,
 }
 
-async fn get_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
+async fn get_list(Signed { ctx, person }: Signed, uri: Uri) -> Answer {
     let permit = ctx.permit::<Read>(&On::any("trail")).await?;
     let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
     let raw = Raw::take(&mut fields)?;
@@ -109,7 +111,12 @@ async fn get_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
         }
     };
     let db = &ctx.app.db;
-    db.record(permit, of_filter(Detail::ok(), &raw)).await?;
+    // Its pages are one read.
+    let read = recently::Read::of(person.as_str(), &["list", &raw.query("", None)]);
+    if !ctx.app.recently.stands_for(&read, ctx.now()) {
+        db.record(permit, of_filter(Detail::ok(), &raw)).await?;
+        ctx.app.recently.recorded(read, ctx.now());
+    }
     let found = read::page(db, &filter, &at).await?;
     let page = list_page(&ctx, raw, None, Some(found)).await?;
     ctx.page("audit/list.html", page).await
@@ -264,7 +271,7 @@ struct ApiEntries {
 #[utoipa::path(get, path = "/api/v1/audit", tag = "audit",
     params(("after" = Option<i64>, Query, description = "The last place seen; exclusive"), ("limit" = Option<i64>, Query, description = "1 to 500")),
     responses((status = 200, body = ApiEntries), (status = 403, body = Problem), (status = 422, body = Problem)))]
-async fn get_api(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
+async fn get_api(Signed { ctx, person }: Signed, uri: Uri) -> Answer {
     let permit = ctx.permit::<Read>(&On::any("trail")).await?;
     let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
     let after = number(&mut fields, "after", 0, i64::MAX - 1)?;
@@ -275,7 +282,11 @@ async fn get_api(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     // Read before this very request becomes an entry, so that a reader who follows `next` comes to an end.
     let size = read::size(db, log).await?;
     let first = after.map_or(0, |a| a + 1);
-    db.record(permit, Detail::ok().with("from", first).with("limit", limit)).await?;
+    let read = recently::Read::of(person.as_str(), &["api"]);
+    if !ctx.app.recently.stands_for(&read, ctx.now()) {
+        db.record(permit, Detail::ok().with("from", first).with("limit", limit)).await?;
+        ctx.app.recently.recorded(read, ctx.now());
+    }
     let end = first.saturating_add(limit).min(size);
     let rows = if first < end { read::links(db, log, first, end).await? } else { Vec::new() };
     let next = rows.last().map(|r| r.seq).filter(|last| last + 1 < size);

@@ -10,6 +10,7 @@ mod evidence;
 mod guards;
 mod identity;
 mod kill;
+mod log;
 mod messages;
 mod routes;
 mod statements;

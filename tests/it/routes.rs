@@ -23,7 +23,7 @@ use crate::support::{Reply, TestApp, TestPerson, check};
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
 
 /// What a stranger may open. Only to be shortened.
-const PUBLIC: [&str; 17] = [
+const PUBLIC: [&str; 20] = [
     "GET /login",
     "POST /login",
     "POST /logout",
@@ -41,6 +41,9 @@ const PUBLIC: [&str; 17] = [
     "GET /.well-known/change-password",
     "GET /static/{name}",
     "GET /robots.txt",
+    "GET /log/checkpoint",
+    "GET /log/policy",
+    "GET /log/tile/{level}/{*place}",
 ];
 
 /// The things that the placeholders of paths name.
@@ -58,7 +61,12 @@ impl Ids {
             p if p.contains("/users/") => &self.person,
             _ => "none",
         };
-        path.replace("{id}", id).replace("{seq}", "1").replace("{token}", "no-such-token").replace("{name}", "no-such-file")
+        path.replace("{id}", id)
+            .replace("{seq}", "1")
+            .replace("{token}", "no-such-token")
+            .replace("{name}", "no-such-file")
+            .replace("{level}", "0")
+            .replace("{*place}", "000.p/1")
     }
 }
 
@@ -184,6 +192,7 @@ fn every_route_has_a_rule_and_the_public_ones_are_listed() {
 #[tokio::test]
 async fn a_stranger_gets_to_the_public_routes_alone() {
     check(async |app| {
+        app.app.keeper.sign_now().await.expect("signs");
         let ids = nobody();
         for route in table() {
             let stranger = app.stranger();

@@ -97,3 +97,17 @@ async fn a_newer_schema_is_refused() {
     })
     .await;
 }
+
+/// A parent row that is inserted, changed or removed makes SQLite look for its children: by an index, or from end to end.
+#[tokio::test]
+async fn every_foreign_key_of_sqlite_has_an_index() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&format!("sqlite:{}", dir.path().join("a.db").display()), 1).await.expect("opens");
+    store.migrate(Schema::Main).await.expect("migrates");
+    let bare: Vec<(String, String)> = store
+        .query("select m.name, f.\"from\" from sqlite_master m join pragma_foreign_key_list(m.name) f where m.type = 'table' and not exists (select 1 from pragma_index_list(m.name) i join pragma_index_info(i.name) c on c.seqno = 0 and c.name = f.\"from\") order by 1, 2")
+        .all()
+        .await
+        .expect("reads");
+    assert_eq!(bare, []);
+}
