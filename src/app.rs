@@ -272,6 +272,7 @@ pub fn statements() -> Vec<&'static str> {
         trail::sql::ALL,
         operate::sql::ALL,
         demo::ALL,
+        crate::orphans::ALL,
     ]
     .concat()
 }

@@ -14,6 +14,7 @@ use crate::db::Chore;
 use crate::http::App;
 use crate::http::templates::both_times;
 use crate::notices::{self, Due};
+use crate::orphans::Sweep;
 use crate::{evidence, identity, messages};
 
 /// The pause between two looks.
@@ -24,6 +25,7 @@ const MAIL_MAX: Duration = Duration::from_secs(20);
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let (mut minute, mut hour) = (app.db.clock().now(), 0);
+    let mut keys = Sweep::default();
     let mailer = app.config.smtp.as_ref().map(mailer);
     while !stop.is_cancelled() {
         if let Err(fault) = tell(&app, mailer.as_ref()).await {
@@ -36,7 +38,7 @@ pub async fn run(app: App, stop: CancellationToken) {
             tracing::error!(error = %error, "gathered entries were not written");
         }
         if due(&mut hour, now, HOUR)
-            && let Err(fault) = sweep(&app).await
+            && let Err(fault) = sweep(&app, &mut keys).await
         {
             tracing::error!(fault = fault.chain(), "a sweep failed");
         }
@@ -59,7 +61,7 @@ fn due(last: &mut Micros, now: Micros, period: Micros) -> bool {
     is_due
 }
 
-async fn sweep(app: &App) -> Result<(), Fault> {
+async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     app.limits.sweep();
     let db = &app.db;
     let now = db.clock().now();
@@ -75,6 +77,10 @@ async fn sweep(app: &App) -> Result<(), Fault> {
     let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
     if removed > 0 {
         tracing::info!(removed, "files that nothing names were removed");
+    }
+    let removed = keys.step(db).await.context("sweep data keys")?;
+    if removed > 0 {
+        tracing::info!(removed, "data keys that sealed nothing were removed");
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ pub mod messages;
 pub mod notices;
 pub mod openapi;
 pub mod operate;
+pub mod orphans;
 pub mod policies;
 pub mod policy;
 pub mod store;

@@ -1,14 +1,14 @@
-//! Password hashing: argon2id over a peppered HMAC, in `spawn_blocking`, under a semaphore whose permit moves into the closure.
+//! Password hashing: argon2id over a peppered HMAC, on threads of its own that give way to those that serve requests.
 //! Must stay true: an unknown name costs what a known one costs, and a flood of sign-ins never takes more than its share.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::time::Duration;
 
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier, phc::PasswordHash};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, oneshot};
 use zeroize::Zeroizing;
 
 use super::{Purpose, Vault};
@@ -20,6 +20,11 @@ const PARAMS: (u32, u32, u32) = (19_456, 2, 1);
 const QUEUE_MAX: usize = 64;
 /// The longest wait for a turn.
 const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How far the threads stand back: the least share there is when others want the processor, all of it when nobody does.
+const NICENESS: i32 = 19;
+
+type Work = Box<dyn FnOnce() + Send>;
 
 /// Why nothing was hashed.
 #[derive(Debug, thiserror::Error)]
@@ -36,9 +41,30 @@ pub enum HashError {
 #[derive(Clone, Debug)]
 pub struct Hasher {
     vault: Vault,
-    turns: Arc<Semaphore>,
+    threads: mpsc::Sender<Work>,
     waiting: Arc<Semaphore>,
     dummy: Arc<str>,
+}
+
+/// Starts the threads; they end with the last sender.
+fn start_threads(parallel: usize) -> Result<mpsc::Sender<Work>, Fault> {
+    let (give, take) = mpsc::channel::<Work>();
+    let take = Arc::new(Mutex::new(take));
+    for n in 0..parallel.max(1) {
+        let take = take.clone();
+        let thread = std::thread::Builder::new().name(format!("hash-{n}")).spawn(move || {
+            // Where this is not allowed, hashing takes its even share.
+            let _ = rustix::process::nice(NICENESS);
+            loop {
+                let next = take.lock().unwrap_or_else(PoisonError::into_inner).recv();
+                let Ok(work) = next else { return };
+                // A panic is one caller's failure, not the thread's end.
+                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+            }
+        });
+        thread.context("start a thread for hashing")?;
+    }
+    Ok(give)
 }
 
 fn argon() -> Argon2<'static> {
@@ -54,7 +80,7 @@ impl Hasher {
     /// When the library cannot hash.
     pub fn new(vault: Vault, parallel: usize) -> Result<Self, Fault> {
         let dummy = argon().hash_password(b"nobody has this password").context("hash")?.to_string();
-        Ok(Self { vault, turns: Arc::new(Semaphore::new(parallel.max(1))), waiting: Arc::new(Semaphore::new(QUEUE_MAX)), dummy: dummy.into() })
+        Ok(Self { vault, threads: start_threads(parallel)?, waiting: Arc::new(Semaphore::new(QUEUE_MAX)), dummy: dummy.into() })
     }
 
     fn peppered(&self, password: &str) -> Zeroizing<String> {
@@ -63,13 +89,16 @@ impl Hasher {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
         let _place = self.waiting.clone().try_acquire_owned().map_err(|_| HashError::Busy)?;
-        let turn = tokio::time::timeout(WAIT_MAX, self.turns.clone().acquire_owned()).await.map_err(|_| HashError::Busy)?.context("wait for a turn")?;
-        let done = tokio::task::spawn_blocking(move || {
-            let out = work();
-            drop(turn);
-            out
-        });
-        Ok(done.await.context("hash")?)
+        let (tell, told) = oneshot::channel();
+        let work = move || {
+            // Nobody waits any more: somebody else's turn.
+            if !tell.is_closed() {
+                let _ = tell.send(work());
+            }
+        };
+        self.threads.send(Box::new(work)).map_err(|_| Fault::new("the threads for hashing are gone"))?;
+        let done = tokio::time::timeout(WAIT_MAX, told).await.map_err(|_| HashError::Busy)?;
+        Ok(done.context("hash")?)
     }
 
     /// Hashes a new password.
@@ -109,4 +138,18 @@ impl Hasher {
 fn bounded(held: &str) -> bool {
     let Ok(hash) = PasswordHash::new(held) else { return false };
     Params::try_from(&hash).is_ok_and(|p| p.m_cost() <= 262_144 && p.t_cost() <= 16 && p.p_cost() <= 8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn threads_for_hashing_stand_back_and_survive_a_panic() {
+        let threads = start_threads(1).expect("starts");
+        let (give, take) = mpsc::channel();
+        threads.send(Box::new(|| panic!("one caller's failure"))).expect("takes work");
+        threads.send(Box::new(move || give.send(rustix::process::getpriority_process(None)).expect("told"))).expect("takes work");
+        assert_eq!(take.recv().expect("the next caller is served"), Ok(NICENESS));
+    }
 }

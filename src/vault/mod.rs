@@ -4,6 +4,7 @@
 
 mod hasher;
 mod keyring;
+pub mod orphans;
 mod seal;
 
 use std::collections::HashMap;
@@ -26,17 +27,30 @@ const CACHE_MAX: usize = 10_000;
 /// A data key stays in memory at most this long after it was read.
 const CACHE_FOR: Micros = 10 * MINUTE;
 
-const FIND: &str = "select id, kek, wrapped, destroyed_at from data_key where subject = $1";
-const BY_ID: &str = "select id, kek, wrapped, destroyed_at from data_key where id = $1";
+const FIND: &str = "select id, kek, wrapped, destroyed_at, orphan_since from data_key where subject = $1";
+const BY_ID: &str = "select id, kek, wrapped, destroyed_at, orphan_since from data_key where id = $1";
 const INSERT: &str = "insert into data_key (id, subject, kek, wrapped, made_at) values ($1, $2, $3, $4, $5) on conflict (subject) do nothing";
 const DESTROY: &str = "update data_key set wrapped = null, destroyed_at = $2 where subject = $1 and destroyed_at is null";
 const CANARY: &str = "select sealed from canary where kek = $1";
 const KEEP_CANARY: &str = "insert into canary (kek, sealed) values ($1, $2) on conflict (kek) do nothing";
 /// Every statement of this folder, for the test that prepares them all.
-pub const ALL: &[&str] = &[FIND, BY_ID, INSERT, DESTROY, CANARY, KEEP_CANARY];
+pub const ALL: &[&str] = &[
+    FIND,
+    BY_ID,
+    INSERT,
+    DESTROY,
+    CANARY,
+    KEEP_CANARY,
+    orphans::WANTED,
+    orphans::UNMARK,
+    orphans::MARK,
+    orphans::REMOVE,
+    orphans::MADE_BEFORE,
+    orphans::MARKED_BEFORE,
+];
 
 crate::row! {
-    struct KeyRow { id: KeyId, kek: i64, wrapped: Option<Vec<u8>>, destroyed_at: Option<i64> }
+    struct KeyRow { id: KeyId, kek: i64, wrapped: Option<Vec<u8>>, destroyed_at: Option<i64>, orphan_since: Option<i64> }
 }
 
 /// Why a sealed value did not open.
@@ -106,6 +120,8 @@ impl Vault {
         }
         let found: Option<KeyRow> = self.0.keys.query(FIND).bind(subject).optional().await.context("read a data key")?;
         let row = match found {
+            // Made for an act that was not done, and wanted now.
+            Some(row) if row.orphan_since.is_some() => self.wanted(subject).await?,
             Some(row) => row,
             None => self.make(subject).await?,
         };

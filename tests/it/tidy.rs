@@ -18,7 +18,7 @@ const ORDER: &[&[&str]] = &[
     &["evidence", "messages", "trail"],
     &["operate"],
     &["demo"],
-    &["openapi"],
+    &["openapi", "orphans"],
     &["jobs"],
     &["app"],
     &["cli"],
