@@ -25,7 +25,8 @@ const KEEP_TILE: &str =
     "insert into audit_tile (log, level, n, hashes) values ($1, $2, $3, $4) on conflict (log, level, n) do update set hashes = excluded.hashes";
 const MOVE: &str = "update audit_head set size = $1, last_leaf = $2, frontier = $3, at = $4 where log = $5 and size = $6 and fence = $7";
 const FENCE: &str = "update audit_head set fence = fence + 1 where log = $1 returning fence";
-const DUE: &str = "select p.event_id, e.body from audit_pending p join audit_event e on e.id = p.event_id order by p.event_id limit 1000";
+/// Each body is looked up by itself: a join may be planned as a walk through all events there are.
+const DUE: &str = "select p.event_id, (select e.body from audit_event e where e.id = p.event_id) as body from (select event_id from audit_pending order by event_id limit 1000) p order by p.event_id";
 const TAKEN: &str = "delete from audit_pending where event_id in ($1, $2, $3, $4, $5, $6, $7, $8)";
 const LOCK: &str = "select pg_try_advisory_lock(7150262201)";
 /// Every portable statement of this file, for the test that prepares them all.

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 
-use super::{ReadByToken, Refuse, roles_of, sessions, tokens};
+use super::{ReadByToken, Refuse, roles_in, sessions, tokens};
 use crate::core::clock::SECOND;
 use crate::core::id::{PersonId, TokenId};
 use crate::db::{DbError, Detail};
@@ -59,7 +59,7 @@ impl IdentityDoor {
         }
         let fresh = app.db.clock().now() - found.auth_at < app.policy.fresh_secs() * SECOND;
         let who = Who::Person { id: found.person_id.clone(), name: found.username, auth: Auth::Session(found.id) };
-        let roles = roles_of(&app.db, &found.person_id).await?;
+        let roles = roles_in(found.roles.as_deref());
         Ok(Caller { actor: Actor { who, roles, scopes: None, fresh, origin: seen.origin() }, session: Some(session) })
     }
 
@@ -67,7 +67,7 @@ impl IdentityDoor {
         let refused = || Error::new(StatusCode::UNAUTHORIZED, "bad_token");
         let found = tokens::resolve(&app.db, presented, &seen.origin()).await.map_err(super::web::told)?.ok_or_else(refused)?;
         let scopes = found.scopes.split(' ').map(str::to_owned).collect();
-        let roles = roles_of(&app.db, &found.person_id).await?;
+        let roles = roles_in(found.roles.as_deref());
         let who = Who::Person { id: found.person_id.clone(), name: found.username.clone(), auth: Auth::Token(found.id.clone()) };
         // A token was made under fresh authentication and carries it for its scopes.
         let actor = Actor { who, roles, scopes: Some(scopes), fresh: true, origin: seen.origin() };

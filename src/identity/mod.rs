@@ -320,6 +320,11 @@ pub async fn roles_of(db: &Db, id: &PersonId) -> Result<Vec<Role>, Fault> {
     Ok(rows.into_iter().filter_map(|(r,)| r.parse().ok()).collect())
 }
 
+/// Roles as they are read beside a session or a token: names with spaces between.
+fn roles_in(names: Option<&str>) -> Vec<Role> {
+    names.unwrap_or_default().split(' ').filter_map(|name| name.parse().ok()).collect()
+}
+
 /// Is this the only active administrator?
 ///
 /// # Errors

@@ -35,6 +35,8 @@ crate::row! {
         pub totp_at: Option<i64>,
         /// Last seen.
         pub seen_at: i64,
+        /// The person's roles, space-separated.
+        pub roles: Option<String>,
     }
 }
 

@@ -45,7 +45,7 @@ pub const VOID_SETUP: &str = "update link set used_at = $2, last_audit_id = $1 w
 pub const OPEN_LINK: &str = "select expires_at from link where person_id = $1 and purpose = 'invite' and used_at is null order by made_at desc limit 1";
 
 pub const INSERT_SESSION: &str = "insert into session (id, secret_hash, person_id, stage, next, made_at, auth_at, expires_at, client_sealed, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
-pub const RESOLVE: &str = "select s.id, s.person_id, s.stage, s.next, s.auth_at, p.username, p.display_name, p.time_zone, p.totp_at, coalesce(seen.seen_at, s.made_at) as seen_at from session s join person p on p.id = s.person_id left join session_seen seen on seen.session_id = s.id where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
+pub const RESOLVE: &str = "select s.id, s.person_id, s.stage, s.next, s.auth_at, p.username, p.display_name, p.time_zone, p.totp_at, coalesce(seen.seen_at, s.made_at) as seen_at, (select string_agg(r.role, ' ' order by r.role) from person_role r where r.person_id = p.id and r.revoked_at is null) as roles from session s join person p on p.id = s.person_id left join session_seen seen on seen.session_id = s.id where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
 pub const END_SESSION: &str = "update session set ended_at = $3, last_audit_id = $1 where id = $2 and ended_at is null";
 pub const END_OF_PERSON: &str = "update session set ended_at = $3, last_audit_id = $1 where person_id = $2 and ended_at is null";
 pub const END_OTHERS: &str = "update session set ended_at = $4, last_audit_id = $1 where person_id = $2 and id <> $3 and ended_at is null";
@@ -58,7 +58,7 @@ pub const INSERT_TOKEN: &str =
     "insert into api_token (id, person_id, name, secret_hash, scopes, made_at, expires_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 pub const REVOKE_TOKEN: &str = "update api_token set revoked_at = $3, last_audit_id = $1 where id = $2 and revoked_at is null";
 pub const REVOKE_TOKENS: &str = "update api_token set revoked_at = $3, last_audit_id = $1 where person_id = $2 and revoked_at is null";
-pub const RESOLVE_TOKEN: &str = "select t.id, t.person_id, t.scopes, p.username, coalesce(seen.seen_at, 0) as seen_at from api_token t join person p on p.id = t.person_id left join token_seen seen on seen.token_id = t.id where t.secret_hash = $1 and t.revoked_at is null and t.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
+pub const RESOLVE_TOKEN: &str = "select t.id, t.person_id, t.scopes, p.username, coalesce(seen.seen_at, 0) as seen_at, (select string_agg(r.role, ' ' order by r.role) from person_role r where r.person_id = p.id and r.revoked_at is null) as roles from api_token t join person p on p.id = t.person_id left join token_seen seen on seen.token_id = t.id where t.secret_hash = $1 and t.revoked_at is null and t.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
 pub const TOKENS: &str = "select t.id, t.name, t.scopes, t.made_at, t.expires_at, t.revoked_at, seen.seen_at, seen.client_sealed from api_token t left join token_seen seen on seen.token_id = t.id where t.person_id = $1 order by t.made_at desc limit 100";
 pub const LIVE_TOKENS: &str = "select count(*) from api_token where person_id = $1 and revoked_at is null and expires_at > $2";
 pub const TOKEN_OF: &str = "select id from api_token where id = $1 and person_id = $2 and revoked_at is null";

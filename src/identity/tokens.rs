@@ -41,6 +41,8 @@ crate::row! {
         pub username: String,
         /// Last use.
         pub seen_at: i64,
+        /// The person's roles, space-separated.
+        pub roles: Option<String>,
     }
 }
 

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod cli;
+mod disk;
 mod evidence;
 mod guards;
 mod identity;
