@@ -266,6 +266,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::checkpoint::SQL,
         integrity::SQL,
         crate::notices::ALL,
+        crate::repeat::ALL,
         identity::sql::ALL,
         evidence::sql::ALL,
         messages::sql::ALL,

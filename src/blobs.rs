@@ -89,6 +89,12 @@ impl Incoming {
         self.size
     }
 
+    /// SHA-256 of the bytes so far, in hex.
+    #[must_use]
+    pub fn sha256(&self) -> String {
+        hex::encode(self.hasher.clone().finalize())
+    }
+
     /// Makes the blob durable under its digest.
     ///
     /// # Errors

@@ -85,7 +85,7 @@ async fn make(app: &App, role: Role, username: &'static str, name: &str) -> Resu
     let who = Who::Person { id: id.clone(), name: username.into(), auth: Auth::Token(TokenId::new(db.clock(), db.rng())) };
     let actor = Actor { who, roles: vec![role], scopes: None, fresh: true, origin: Origin::default() };
     let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).context("make a token")?;
-    let token = NewToken { name: "demonstration".into(), scopes, days: 30 };
+    let token = NewToken { name: "demonstration".into(), scopes, days: 30, repeat: None };
     let (_, api_token, _) = tokens::create(db, &app.policies.session, permit, &id, &token).await.context("make a token")?;
     let sign_in = db.rng().token();
     let mut chore = db.chore(Chore::Fixed).await.context("begin")?;

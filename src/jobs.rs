@@ -72,7 +72,8 @@ async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     if db.in_fault() {
         return Ok(());
     }
-    messages::sweep(db, now).await.context("sweep answers")?;
+    crate::repeat::sweep(db, now).await.context("sweep answers")?;
+    messages::sweep(db, now).await.context("sweep messages")?;
     let hours = u64::try_from(app.policies.retention.unreferenced_blob_hours).unwrap_or(24).max(24);
     let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
     if removed > 0 {

@@ -20,6 +20,7 @@ pub mod operate;
 pub mod orphans;
 pub mod policies;
 pub mod policy;
+pub mod repeat;
 pub mod store;
 pub mod trail;
 pub mod vault;

@@ -99,4 +99,5 @@ error-code-not_multipart = Send the file from its own page, as multipart/form-da
 error-code-range = The file is shorter than the part asked for. Ask for it whole.
 error-code-quota = This is more than your share of the storage. Delete what you no longer need, or ask an administrator.
 error-code-bad_idempotency_key = The Idempotency-Key is not one this server takes: 1 to 255 printable ASCII characters.
+error-code-secret_told = This request made a token before. Its secret was shown once, then. If it is lost, revoke that token and make another one with a new Idempotency-Key.
 error-code-idempotency_mismatch = This Idempotency-Key was used for another request. Take a new one.

@@ -18,6 +18,7 @@ use crate::core::id::{EvidenceId, PersonId};
 use crate::core::text::fold;
 use crate::db::{Db, DbError, Detail, Outcome};
 use crate::policy::{On, Permit, Resource};
+use crate::repeat::{self, Key, Once};
 use kind::Kind;
 
 /// Characters of a file's name.
@@ -92,8 +93,8 @@ pub struct Received {
     pub kind: Kind,
     /// Its bytes.
     pub incoming: Incoming,
-    /// The idempotency key of the request, hashed.
-    pub key: Option<String>,
+    /// The idempotency key of the request.
+    pub key: Option<Key>,
 }
 
 /// What one person may keep here.
@@ -133,6 +134,9 @@ pub enum Error {
     /// The state does not allow it (any more).
     #[error("the state does not allow it")]
     State,
+    /// The request came before.
+    #[error(transparent)]
+    Repeat(#[from] repeat::Error),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -147,15 +151,24 @@ impl From<crate::store::StoreError> for Error {
     }
 }
 
-/// Makes a received file durable and commits its item. The same content may be there already: it is stored once and listed twice.
+/// Makes a received file durable and commits its item. The same content may be there already: it is stored once and listed
+/// twice, unless the request itself came before: then its file is dropped, and the first one's item is the answer.
 ///
 /// # Errors
-/// [`Error::Quota`]; then nothing was committed, and a file that nothing names is swept.
-pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received: Received, quota: Quota) -> Result<EvidenceId, Error> {
+/// [`Error::Quota`], [`repeat::Error::OtherBody`]; then nothing was committed, and a file that nothing names is swept.
+pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received: Received, quota: Quota) -> Result<Once<EvidenceId>, Error> {
     let Received { name, kind, incoming, key } = received;
+    let repeat = key.map(|key| key.with(db, &(incoming.sha256(), &name))).transpose()?;
     let size = i64::try_from(incoming.size()).context("count the bytes of an upload")?;
+    let used = usage(db, owner).await?;
+    // Only after the usage: what an equal request has just used up, it has also answered.
+    if let Some(repeat) = &repeat
+        && let Some(answer) = repeat.look(db).await?
+    {
+        return Ok(Once::again(answer));
+    }
     // Asked again below; here it spares the disk a flush.
-    quota.admits(usage(db, owner).await?, size)?;
+    quota.admits(used, size)?;
     let stored = {
         let _keeping = sweep::keeping().await;
         incoming.keep().await?
@@ -163,15 +176,21 @@ pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received:
     let id = EvidenceId::new(db.clock(), db.rng());
     let permit = permit.naming(&id).about(owner.as_str());
     let mut tx = db.begin(&permit).await?;
+    if let Some(repeat) = &repeat
+        && !repeat.keep(&mut tx, &id).await?
+    {
+        drop(tx);
+        return Ok(Once::again(repeat.answer(db).await?));
+    }
     let now = tx.now();
     tx.query(sql::LOCK_QUOTA).execute().await?;
     let used: Usage = tx.query(sql::USAGE).bind(owner).one().await?;
     quota.admits(used, size)?;
     let insert = tx.write(sql::INSERT).bind(&id).bind(owner).bind(name.as_str()).bind(fold(&name)).bind(kind.mime).bind(size);
     insert.bind(stored.sha256.as_str()).bind(now).execute().await?;
-    let detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name).keyed(key);
-    tx.commit(permit, detail).await?;
-    Ok(id)
+    let detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name);
+    tx.commit(permit, detail.keyed(repeat.map(|r| r.key().to_owned()))).await?;
+    Ok(Once::now(id))
 }
 
 /// Records that `bytes` of the file, from `start` on, are about to leave.

@@ -42,6 +42,7 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::Quota => http::Error::conflict("quota"),
         Error::State => http::Error::conflict("state"),
+        Error::Repeat(error) => error.into(),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }

@@ -3,9 +3,8 @@
 
 use axum::Json;
 use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use sha2::{Digest as _, Sha256};
 
 use super::kind::KindError;
 use super::web::{Uploaded, list_again, quota, told};
@@ -17,14 +16,12 @@ use crate::http::form::{FormState, check_csrf};
 use crate::http::headers::IsPrivate;
 use crate::http::{self, Answer, App, Ctx, Signed};
 use crate::policy::{On, Permit};
-
-/// Characters of an `Idempotency-Key`.
-const KEY_CHARS_MAX: usize = 255;
+use crate::repeat::{Key, Once};
 
 pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     let by_script = request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"));
-    match take(&ctx, &person, permit, request).await {
+    match take(&ctx, &person, permit, request, None).await.map(|once| once.answer) {
         Ok(id) if by_script => {
             let href = format!("/evidence/{id}");
             let mut response = (StatusCode::CREATED, Json(serde_json::json!({ "href": href }))).into_response();
@@ -47,25 +44,26 @@ pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request
 
 /// Upload one file: multipart with the one field `file`
 #[utoipa::path(post, path = "/api/v1/evidence", tag = "evidence", request_body(content_type = "multipart/form-data"),
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key, file and name store nothing twice")),
     responses((status = 201, body = Uploaded), (status = 403, body = http::openapi::Problem),
         (status = 413, body = http::openapi::Problem), (status = 415, body = http::openapi::Problem), (status = 422, body = http::openapi::Problem)))]
 pub(super) async fn api_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
-    let id = take(&ctx, &person, permit, request).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
+    let key = http::repeat::key(&ctx, &person, "/api/v1/evidence", request.headers())?;
+    let Once { answer: id, again } = take(&ctx, &person, permit, request, key).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
     let mut response = (StatusCode::CREATED, Json(Uploaded { id: id.to_string() })).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/evidence/{id}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(response)
+    Ok(http::repeat::marked(response, again))
 }
 
 /// Receives the one file of a request and commits its item.
-async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Request) -> Result<EvidenceId, Refusal> {
+async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Request, key: Option<Key>) -> Result<Once<EvidenceId>, Refusal> {
     let app = &ctx.app;
     if app.db.in_fault() {
         return Err(Refusal::Told(DbError::IntegrityFault.into()));
     }
-    let key = idempotency_key(request.headers())?;
     let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
     let terms = Terms {
         extensions: &app.policies.uploads.extensions,
@@ -77,18 +75,8 @@ async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Req
     let received = Received { name: file.name, kind: file.kind, incoming: file.incoming, key };
     super::upload(&app.db, permit, person, received, quota(app)).await.map_err(|error| match error {
         Error::Quota => Refusal::Quota,
-        Error::State | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
+        Error::State | Error::Repeat(_) | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
     })
-}
-
-/// The request's own name for itself, as a hash: what a client chose is not for the trail.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, http::Error> {
-    let mut keys = headers.get_all("idempotency-key").iter();
-    match (keys.next(), keys.next()) {
-        (None, _) => Ok(None),
-        (Some(key), None) if (1..=KEY_CHARS_MAX).contains(&key.len()) => Ok(Some(hex::encode(Sha256::digest(key.as_bytes())))),
-        _ => Err(http::Error::bad_request("bad_idempotency_key").saying(format!("Send one `Idempotency-Key` of 1 to {KEY_CHARS_MAX} characters."))),
-    }
 }
 
 /// What the person reads who chose the file.
@@ -150,26 +138,4 @@ fn problem(ctx: &Ctx, refusal: Refusal) -> Response {
     }
     response.extensions_mut().insert(IsPrivate);
     response
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_idempotency_key_is_kept_as_a_hash_and_there_is_one() {
-        let read = |keys: &[&str]| {
-            let mut headers = HeaderMap::new();
-            for key in keys {
-                headers.append("idempotency-key", HeaderValue::from_str(key).expect("a header"));
-            }
-            idempotency_key(&headers).map_err(|e| e.status)
-        };
-        assert_eq!(read(&[]), Ok(None));
-        assert_eq!(read(&["abc"]), Ok(Some("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".into())));
-        for keys in [vec![""], vec!["a", "b"]] {
-            assert_eq!(read(&keys), Err(StatusCode::BAD_REQUEST));
-        }
-        assert_eq!(read(&["x".repeat(256).as_str()]), Err(StatusCode::BAD_REQUEST));
-    }
 }

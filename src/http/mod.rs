@@ -15,6 +15,7 @@ mod nav;
 pub mod notify;
 pub mod openapi;
 pub mod recently;
+pub mod repeat;
 pub mod routes;
 pub mod shell;
 pub mod state;

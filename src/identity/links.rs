@@ -1,6 +1,10 @@
 //! Single-use links: set-up, invitation, reset. The token is in the address once, its digest in the database; bound to its
 //! purpose, good to the second, one winner in a race, unknown ever after.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+
 use super::{Create, Error, Forgot, Invite, Join, Person, ResetPassword, SetupLink, TakeReset, after, digest, sql};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
@@ -9,7 +13,9 @@ use crate::db::{Db, Detail, Tx};
 use crate::notices::Notice;
 use crate::policies::SessionPolicy;
 use crate::policy::{Act, Permit, Role};
+use crate::repeat::{Once, Repeat};
 use crate::store::StoreError;
+use crate::vault::Place;
 
 /// What a link is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,19 +96,9 @@ pub async fn find(db: &Db, token: &str) -> Result<Link, Error> {
     Ok(Link { id: row.id, purpose, person, expires_at: row.expires_at })
 }
 
-async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, purpose: Purpose, person: Option<&PersonId>, token: String, secs: i64) -> Result<Made, StoreError> {
-    let now = db.clock().now();
-    let expires_at = after(now, secs);
-    tx.write(sql::INSERT_LINK)
-        .bind(LinkId::new(db.clock(), db.rng()))
-        .bind(purpose.name())
-        .bind(digest(&token))
-        .bind(person.cloned())
-        .bind(now)
-        .bind(expires_at)
-        .execute()
-        .await?;
-    Ok(Made { token, expires_at, purpose })
+async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, person: Option<&PersonId>, made: &Made, now: Micros) -> Result<(), StoreError> {
+    let insert = tx.write(sql::INSERT_LINK).bind(LinkId::new(db.clock(), db.rng())).bind(made.purpose.name()).bind(digest(&made.token));
+    insert.bind(person.cloned()).bind(now).bind(made.expires_at).execute().await.map(drop)
 }
 
 async fn spend<A: Act>(tx: &mut Tx<A>, link: &Link, now: Micros) -> Result<(), Error> {
@@ -120,7 +116,8 @@ pub async fn make_setup(db: &Db, policy: &SessionPolicy, permit: Permit<SetupLin
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
     tx.write(sql::VOID_SETUP).bind(now).execute().await?;
-    let made = insert(&mut tx, db, Purpose::Setup, None, db.rng().token(), policy.setup_link_secs).await?;
+    let made = Made { token: db.rng().token(), expires_at: after(now, policy.setup_link_secs), purpose: Purpose::Setup };
+    insert(&mut tx, db, None, &made, now).await?;
     tx.commit(permit, Detail::ok()).await?;
     Ok(Some(made))
 }
@@ -203,18 +200,52 @@ pub async fn take_setup(db: &Db, permit: Permit<Create>, link: &Link, new: &NewP
     Ok(id)
 }
 
-/// Invites: the person's row without a password, their roles, and the link.
+/// An invitation about to be made.
+#[derive(Clone, Copy, Debug)]
+pub struct Invitation<'a> {
+    /// Whom.
+    pub new: &'a NewPerson,
+    /// What they may be.
+    pub roles: &'a [Role],
+    /// Where the link leads, when it is to be mailed.
+    pub public_url: Option<&'a str>,
+    /// What makes a second request the same as this one.
+    pub repeat: Option<&'a Repeat>,
+}
+
+/// What a repeated invitation is answered with. The token is sealed under the key of whom it invites, as in a mail that waits.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    id: PersonId,
+    sealed: String,
+    expires_at: Micros,
+}
+
+impl Kept {
+    /// Where the token lies sealed: beside the key of its request.
+    const fn place(repeat: &Repeat) -> Place<'_> {
+        Place { table: "idempotency", row: repeat.key(), column: "answer" }
+    }
+
+    async fn open(self, db: &Db, repeat: &Repeat) -> Result<(PersonId, Made), Error> {
+        let sealed = STANDARD.decode(&self.sealed).context("read a kept link")?;
+        let token = db.vault().unseal_text(&Self::place(repeat), &sealed).await?;
+        Ok((self.id, Made { token, expires_at: self.expires_at, purpose: Purpose::Invite }))
+    }
+}
+
+/// Invites: the person's row without a password, their roles, and the link. A repeated request gets the first one's answer.
 ///
 /// # Errors
-/// [`Error::NameTaken`].
-pub async fn invite(
-    db: &Db,
-    policy: &SessionPolicy,
-    permit: Permit<Invite>,
-    new: &NewPerson,
-    roles: &[Role],
-    public_url: Option<&str>,
-) -> Result<(PersonId, Made), Error> {
+/// [`Error::NameTaken`]; [`repeat::Error::OtherBody`](crate::repeat::Error::OtherBody).
+pub async fn invite(db: &Db, policy: &SessionPolicy, permit: Permit<Invite>, invitation: Invitation<'_>) -> Result<Once<(PersonId, Made)>, Error> {
+    let Invitation { new, roles, public_url, repeat } = invitation;
+    // Looked for already here: whoever is not invited a second time gets no data key.
+    if let Some(repeat) = repeat
+        && let Some(kept) = repeat.look::<Kept>(db).await?
+    {
+        return Ok(Once::again(kept.open(db, repeat).await?));
+    }
     let id = PersonId::new(db.clock(), db.rng());
     let permit = permit.naming(&id).about(id.as_str());
     let token = db.rng().token();
@@ -222,19 +253,31 @@ pub async fn invite(
         Some(url) => Some(Notice::prepare(db, "mail", &id, "invite", &[("link", &href(url, &token)), ("name", &new.display_name)]).await?),
         None => None,
     };
+    let sealed = match repeat {
+        Some(repeat) => db.vault().seal(id.as_str(), &Kept::place(repeat), token.as_bytes()).await?,
+        None => Vec::new(),
+    };
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
+    let made = Made { token, expires_at: after(now, policy.invite_link_secs), purpose: Purpose::Invite };
+    if let Some(repeat) = repeat
+        && !repeat.keep(&mut tx, &Kept { id: id.clone(), sealed: STANDARD.encode(sealed), expires_at: made.expires_at }).await?
+    {
+        drop(tx);
+        return Ok(Once::again(repeat.answer::<Kept>(db).await?.open(db, repeat).await?));
+    }
     insert_person(&mut tx, &id, new, None, now).await?;
     for role in roles {
         tx.write(sql::INSERT_ROLE).bind(&id).bind(role.name()).bind(now).execute().await?;
     }
-    let made = insert(&mut tx, db, Purpose::Invite, Some(&id), token, policy.invite_link_secs).await?;
+    insert(&mut tx, db, Some(&id), &made, now).await?;
     if let Some(notice) = notice {
         notice.insert(&mut tx).await?;
     }
     let names = roles.iter().map(|r| r.name()).collect::<Vec<_>>().join(" ");
-    tx.commit(permit, Detail::ok().with("roles", names).personal("username", &new.username)).await?;
-    Ok((id, made))
+    let detail = Detail::ok().with("roles", names).personal("username", &new.username);
+    tx.commit(permit, detail.keyed(repeat.map(|r| r.key().to_owned()))).await?;
+    Ok(Once::now((id, made)))
 }
 
 /// Takes up an invitation with a password.
@@ -269,7 +312,8 @@ pub async fn make_reset(db: &Db, policy: &SessionPolicy, permit: Permit<ResetPas
     tx.write(sql::VOID_LINKS).bind(&person.id).bind(now).execute().await?;
     let purpose = purpose_for(person);
     let secs = if purpose == Purpose::Invite { policy.invite_link_secs } else { policy.reset_link_secs };
-    let made = insert(&mut tx, db, purpose, Some(&person.id), db.rng().token(), secs).await?;
+    let made = Made { token: db.rng().token(), expires_at: after(now, secs), purpose };
+    insert(&mut tx, db, Some(&person.id), &made, now).await?;
     tx.commit(permit, Detail::ok().with("purpose", made.purpose.name())).await?;
     Ok(made)
 }
@@ -300,7 +344,9 @@ pub async fn forgot(db: &Db, policy: &SessionPolicy, permit: Permit<Forgot>, per
     let link = href(public_url, &token);
     let notice = Notice::prepare(db, "mail", &person.id, "reset", &[("link", &link), ("name", &person.display_name)]).await?;
     let mut tx = db.begin(&permit).await?;
-    insert(&mut tx, db, Purpose::Reset, Some(&person.id), token, policy.reset_link_secs).await?;
+    let now = tx.now();
+    let made = Made { token, expires_at: after(now, policy.reset_link_secs), purpose: Purpose::Reset };
+    insert(&mut tx, db, Some(&person.id), &made, now).await?;
     notice.insert(&mut tx).await?;
     tx.commit(permit, Detail::ok()).await?;
     Ok(())

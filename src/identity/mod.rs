@@ -27,6 +27,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{PersonId, SessionId, TokenId};
 use crate::db::{Db, DbError};
 use crate::policy::{On, Resource, Role};
+use crate::repeat;
 use crate::vault::HashError;
 
 crate::acts! {
@@ -257,6 +258,12 @@ pub enum Error {
     /// There are too many already.
     #[error("there are too many")]
     TooManyOf,
+    /// The request came before and made this token; its secret was told then and is kept nowhere.
+    #[error("the request made a token before")]
+    TokenMade(TokenId),
+    /// The request came before.
+    #[error(transparent)]
+    Repeat(#[from] repeat::Error),
     /// The server is busy hashing.
     #[error("busy")]
     Busy,

@@ -7,6 +7,7 @@ use crate::core::id::{PersonId, TokenId};
 use crate::db::{Chore, Db, Detail};
 use crate::policies::SessionPolicy;
 use crate::policy::{Origin, Permit, Policy, Role};
+use crate::repeat::Repeat;
 use crate::vault::Place;
 
 /// What every token begins with.
@@ -84,17 +85,25 @@ pub struct NewToken {
     pub scopes: Vec<String>,
     /// Days it lives.
     pub days: i64,
+    /// What makes a second request the same as this one.
+    pub repeat: Option<Repeat>,
 }
 
-/// Makes a token; gives its id, its secret and when it ends. The secret is shown once.
+/// Makes a token; gives its id, its secret and when it ends. The secret is shown once: a repeated request hears the id alone.
 ///
 /// # Errors
-/// [`Error::TooManyOf`].
+/// [`Error::TooManyOf`], [`Error::TokenMade`], [`repeat::Error::OtherBody`](crate::repeat::Error::OtherBody).
 pub async fn create(db: &Db, policy: &SessionPolicy, permit: Permit<CreateToken>, person: &PersonId, new: &NewToken) -> Result<(TokenId, String, i64), Error> {
     let id = TokenId::new(db.clock(), db.rng());
     let secret = format!("{PREFIX}{}", db.rng().token());
     let permit = permit.naming(&id);
     let mut tx = db.begin(&permit).await?;
+    if let Some(repeat) = &new.repeat
+        && !repeat.keep(&mut tx, &id).await?
+    {
+        drop(tx);
+        return Err(Error::TokenMade(repeat.answer(db).await?));
+    }
     let now = db.clock().now();
     let live: i64 = tx.query(sql::LIVE_TOKENS).bind(person).bind(now).scalar().await?;
     if live >= policy.tokens_max {
@@ -112,7 +121,8 @@ pub async fn create(db: &Db, policy: &SessionPolicy, permit: Permit<CreateToken>
         .bind(expires_at)
         .execute()
         .await?;
-    tx.commit(permit, Detail::ok().with("scopes", scopes).with("expires_at", expires_at).personal("name", &new.name)).await?;
+    let detail = Detail::ok().with("scopes", scopes).with("expires_at", expires_at).personal("name", &new.name);
+    tx.commit(permit, detail.keyed(new.repeat.as_ref().map(|r| r.key().to_owned()))).await?;
     Ok((id, secret, expires_at))
 }
 

@@ -32,6 +32,10 @@ pub fn told(error: Error) -> http::Error {
         Error::State => http::Error::conflict("state"),
         Error::LastAdmin => http::Error::conflict("last_admin"),
         Error::TooManyOf => http::Error::conflict("too_many_of"),
+        Error::TokenMade(id) => http::Error::conflict("secret_told").saying(format!(
+            "This request made the token {id} before. Its secret was told once, then. If it is lost, revoke that token and make another one with a new `Idempotency-Key`."
+        )),
+        Error::Repeat(error) => error.into(),
         Error::Busy => http::Error { retry_after: Some(2), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "busy") },
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),

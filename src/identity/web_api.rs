@@ -2,12 +2,12 @@
 //! Must stay true: each handler spends the permit that its page spends, through the same verb.
 
 use axum::extract::Path;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::links::{self, Made, NewPerson};
+use super::links::{self, Invitation, Made, NewPerson};
 use super::people::{self, Listed};
 use super::web::told;
 use super::web_people::{maybe_last, named, state_of};
@@ -21,15 +21,19 @@ use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
 use crate::http::{self, Answer, App, Json, Routes, Rule, Signed};
 use crate::policy::{On, Role};
+use crate::repeat::Once;
 
 /// Items of one answer.
 const LIMIT_MAX: i64 = 100;
 const LIMIT_PROPOSED: i64 = 50;
 
+/// Where people are invited and listed.
+const USERS: &str = "/api/v1/users";
+
 pub(super) fn routes() -> Routes {
     Routes::new()
-        .get("/api/v1/users", Rule::Act("person.list"), get_users)
-        .post("/api/v1/users", Rule::Act("person.invite"), post_users)
+        .get(USERS, Rule::Act("person.list"), get_users)
+        .post(USERS, Rule::Act("person.invite"), post_users)
         .get("/api/v1/users/{id}", Rule::Act("person.list"), get_user)
         .delete("/api/v1/users/{id}", Rule::Act("person.delete"), delete_user)
         .post("/api/v1/users/{id}/disable", Rule::Act("person.disable"), post_disable)
@@ -202,10 +206,12 @@ fn read_roles(names: &[String]) -> Result<Vec<Role>, String> {
 
 /// Invite a person
 #[utoipa::path(post, path = "/api/v1/users", tag = "users", request_body = InviteBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key and body invite nobody twice")),
     responses((status = 201, body = Invited), (status = 403, body = Problem), (status = 422, body = Problem)))]
-async fn post_users(Signed { ctx, .. }: Signed, Json(body): Json<InviteBody>) -> Answer {
+async fn post_users(Signed { ctx, person }: Signed, headers: HeaderMap, Json(body): Json<InviteBody>) -> Answer {
     let app = &ctx.app;
     let permit = ctx.permit::<Invite>(&On::any("person")).await?;
+    let key = http::repeat::key(&ctx, &person, USERS, &headers)?;
     let mut wrong = Wrong::default();
     let new = NewPerson {
         username: wrong.take("username", Username::parse(&body.username)),
@@ -219,9 +225,12 @@ async fn post_users(Signed { ctx, .. }: Signed, Json(body): Json<InviteBody>) ->
     roles.sort_unstable();
     roles.dedup();
     let mails = app.config.smtp.is_some().then(|| app.config.url());
-    let (id, made) = links::invite(&app.db, &app.policies.session, permit, &new, &roles, mails).await.map_err(told)?;
+    let names: Vec<&str> = roles.iter().map(|r| r.name()).collect();
+    let repeat = key.map(|key| key.with(&app.db, &(&new.username, &new.display_name, &new.email, names))).transpose()?;
+    let invitation = Invitation { new: &new, roles: &roles, public_url: mails, repeat: repeat.as_ref() };
+    let Once { answer: (id, made), again } = links::invite(&app.db, &app.policies.session, permit, invitation).await.map_err(told)?;
     let invited = Invited { id: id.to_string(), link: links::href(app.config.url(), &made.token), expires_at: utc(made.expires_at) };
-    Ok((StatusCode::CREATED, axum::Json(invited)).into_response())
+    Ok(http::repeat::marked((StatusCode::CREATED, axum::Json(invited)).into_response(), again))
 }
 
 /// Close an account for good, keeping its history

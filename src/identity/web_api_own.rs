@@ -2,7 +2,7 @@
 //! Must stay true: a token gives no scope it does not hold, and no secret is told twice.
 
 use axum::extract::Path;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse as _;
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
@@ -18,11 +18,14 @@ use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
 use crate::policy::{Act as _, Auth, Denied, Need, Permit, Who};
 
+/// Where one's own tokens are made and listed.
+const TOKENS: &str = "/api/v1/tokens";
+
 pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/api/v1/me", Rule::Signed, get_me)
-        .get("/api/v1/tokens", Rule::Signed, get_tokens)
-        .post("/api/v1/tokens", Rule::Act("token.create"), post_tokens)
+        .get(TOKENS, Rule::Signed, get_tokens)
+        .post(TOKENS, Rule::Act("token.create"), post_tokens)
         .delete("/api/v1/tokens/{id}", Rule::Act("token.revoke"), delete_token)
         .get("/api/v1/sessions", Rule::Signed, get_sessions)
         .delete("/api/v1/sessions/{id}", Rule::Act("session.revoke"), delete_session)
@@ -136,10 +139,12 @@ async fn get_tokens(Signed { ctx, person }: Signed, uri: Uri) -> Answer {
 
 /// Make a token; it gets no scope that the one in use does not hold
 #[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenBody,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key and body make no second token; they hear 409 with its id, never its secret")),
     responses((status = 201, body = TokenMade), (status = 403, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-async fn post_tokens(Signed { ctx, person }: Signed, Json(body): Json<TokenBody>) -> Answer {
+async fn post_tokens(Signed { ctx, person }: Signed, headers: HeaderMap, Json(body): Json<TokenBody>) -> Answer {
     let (app, policy) = (&ctx.app, &ctx.app.policies.session);
     let permit = ctx.permit::<CreateToken>(&OfPerson::token(None, &person)).await?;
+    let key = http::repeat::key(&ctx, &person, TOKENS, &headers)?;
     let may = tokens::scopes_for(&app.policy, &ctx.actor.roles);
     let scopes = match body.scopes.iter().find(|s| !may.contains(&s.as_str())) {
         Some(unknown) => Err(format!("holds `{unknown}`, which is not known or not yours to give")),
@@ -148,13 +153,15 @@ async fn post_tokens(Signed { ctx, person }: Signed, Json(body): Json<TokenBody>
     };
     let days = if (1..=policy.token_days_max).contains(&body.days) { Ok(body.days) } else { Err(format!("must lie between 1 and {}", policy.token_days_max)) };
     let mut wrong = Wrong::default();
-    let new = NewToken {
+    let mut new = NewToken {
         name: wrong.take("name", Line::parse(&body.name, tokens::NAME_CHARS_MAX)),
         scopes: wrong.take("scopes", scopes),
         days: wrong.take("days", days),
+        repeat: None,
     };
     wrong.finish()?;
     check_held(&ctx, &permit, &new.scopes).await?;
+    new.repeat = key.map(|key| key.with(&app.db, &(&new.name, &new.scopes, new.days))).transpose()?;
     let (id, token, expires_at) = tokens::create(&app.db, policy, permit, &person, &new).await.map_err(told)?;
     Ok((StatusCode::CREATED, axum::Json(TokenMade { id: id.to_string(), token, expires_at: utc(expires_at) })).into_response())
 }

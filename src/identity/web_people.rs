@@ -4,7 +4,7 @@
 use axum::http::Uri;
 use serde::Serialize;
 
-use super::links::{self, Made};
+use super::links::{self, Invitation, Made};
 use super::people::{self, Listed};
 use super::web::told;
 use super::web_signin::read_person;
@@ -162,7 +162,8 @@ async fn post_invite(_: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
     let again = async |form| ctx.again("people/invite.html", InvitePage { roles: role_boxes(app, &[], |_| None), form }).await;
     let (Some(roles), true) = (roles, form.is_fine()) else { return again(form).await };
     let mails = app.config.smtp.is_some().then(|| app.config.url());
-    match links::invite(&app.db, &app.policies.session, permit, &new, &roles, mails).await {
+    let invitation = Invitation { new: &new, roles: &roles, public_url: mails, repeat: None };
+    match links::invite(&app.db, &app.policies.session, permit, invitation).await.map(|once| once.answer) {
         Ok((id, made)) => {
             let mailed_to = new.email.filter(|_| mails.is_some());
             show_link(&ctx, &id, &new.display_name, made, mailed_to).await

@@ -95,7 +95,7 @@ async fn post_token(Signed { person, .. }: Signed, Posted { ctx, mut fields }: P
     if !form.is_fine() {
         return ctx.again("account/token_new.html", token_page(&ctx, form)).await;
     }
-    let new = NewToken { name, scopes: tokens::in_order(&scopes), days };
+    let new = NewToken { name, scopes: tokens::in_order(&scopes), days, repeat: None };
     match tokens::create(&app.db, policy, permit, &session.person, &new).await {
         Ok((_, token, expires_at)) => ctx.page("account/token_made.html", TokenMadePage { token, name: new.name, scopes: new.scopes, expires_at }).await,
         Err(Error::TooManyOf) => {

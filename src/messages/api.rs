@@ -1,12 +1,11 @@
 //! Messages over the API: `POST /api/v1/messages` records one and answers 202; two reads say what became of it.
 
 use axum::extract::{FromRequest as _, Path, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
-use super::repeat::{KEY_CHARS_MAX, Repeat};
 use super::web::{messages, number, one, place, text, text_of, told};
 use super::{Draft, LIMIT_MAX, List, Listed, PAGE_MAX, Send, gateway};
 use crate::core::clock::Micros;
@@ -14,9 +13,10 @@ use crate::http::form::Fields;
 use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
 use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
+use crate::repeat::Once;
 
-/// The header that makes a request repeatable.
-const IDEMPOTENCY_KEY: &str = "idempotency-key";
+/// Where messages are made and listed.
+const MESSAGES: &str = "/api/v1/messages";
 
 /// The description of this slice's part of the API, made from its handlers.
 #[must_use]
@@ -29,7 +29,7 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
 struct Doc;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().post("/api/v1/messages", Rule::Act("message.send"), post_message).get("/api/v1/messages", Rule::Act("message.list"), get_messages).get(
+    Routes::new().post(MESSAGES, Rule::Act("message.send"), post_message).get(MESSAGES, Rule::Act("message.list"), get_messages).get(
         "/api/v1/messages/{id}",
         Rule::Act("message.list"),
         get_message,
@@ -101,21 +101,6 @@ impl From<Listed> for Item {
     }
 }
 
-/// The key of a repeatable request: printable ASCII, once.
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, http::Error> {
-    let bad = || http::Error::bad_request("bad_idempotency_key").saying("Send one `Idempotency-Key` of 1 to 255 printable ASCII characters, or none.");
-    let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
-    match (given.next(), given.next()) {
-        (None, _) => Ok(None),
-        (Some(value), None) => {
-            let key = value.to_str().map_err(|_| bad())?;
-            let fits = (1..=KEY_CHARS_MAX).contains(&key.len()) && key.bytes().all(|b| (b' '..=b'~').contains(&b));
-            if fits { Ok(Some(key)) } else { Err(bad()) }
-        }
-        (Some(_), Some(_)) => Err(bad()),
-    }
-}
-
 /// Send a message
 #[utoipa::path(post, path = "/api/v1/messages", tag = "messages", request_body = NewMessage,
     params(("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key and body send nothing twice")),
@@ -123,23 +108,23 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<&str>, http::Error> {
 async fn post_message(Signed { ctx, person }: Signed, request: Request) -> Answer {
     // Before the body is looked at: who may not send hears that first.
     let permit = ctx.permit::<Send>(&messages()).await?;
-    let key = idempotency_key(request.headers())?.map(str::to_owned);
+    let key = http::repeat::key(&ctx, &person, MESSAGES, request.headers())?;
     let Json(new) = Json::<NewMessage>::from_request(request, &ctx.app).await?;
     let app = &ctx.app;
     let (number, text) = match (number(app, &new.to), text(&new.text)) {
         (Ok(number), Ok(text)) => (number, text),
         (number, text) => return Err(refused(&ctx, &[("to", number.err()), ("text", text.err())])),
     };
-    let repeat = key.map(|key| Repeat::new(&app.db, &person, &key, &number, &text));
+    let repeat = key.map(|key| key.with(&app.db, &(number.e164(), &text))).transpose()?;
     let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: repeat.as_ref() };
-    let sent = super::send(&app.db, permit, draft).await.map_err(told)?;
+    let Once { answer: sent, again } = super::send(&app.db, permit, draft).await.map_err(told)?;
     app.work.notify_one();
     let place = HeaderValue::from_str(&format!("/api/v1/messages/{}", sent.id));
     let mut response = (StatusCode::ACCEPTED, axum::Json(sent)).into_response();
     if let Ok(place) = place {
         response.headers_mut().insert(header::LOCATION, place);
     }
-    Ok(response)
+    Ok(http::repeat::marked(response, again))
 }
 
 /// 422 with each wrong field, the code of its reason, and the sentences.
@@ -196,24 +181,6 @@ async fn get_message(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(values: &[&[u8]]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for value in values {
-            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).expect("a header value"));
-        }
-        headers
-    }
-
-    #[test]
-    fn a_key_is_printable_and_there_once() {
-        assert!(matches!(idempotency_key(&headers(&[])), Ok(None)));
-        assert!(matches!(idempotency_key(&headers(&[b"a-1"])), Ok(Some("a-1"))));
-        assert!(idempotency_key(&headers(&[b""])).is_err());
-        assert!(idempotency_key(&headers(&[b"a", b"a"])).is_err());
-        assert!(idempotency_key(&headers(&["é".as_bytes()])).is_err());
-        assert!(idempotency_key(&headers(&[&[b'x'; KEY_CHARS_MAX + 1]])).is_err());
-    }
 
     #[test]
     fn a_limit_lies_in_its_range() {

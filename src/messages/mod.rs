@@ -5,7 +5,6 @@
 pub mod api;
 pub mod gateway;
 pub mod number;
-pub mod repeat;
 mod samples;
 pub mod sql;
 pub mod state;
@@ -19,10 +18,10 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{JobId, MessageId, PersonId};
 use crate::db::{Db, DbError, Detail};
 use crate::policy::{On, Permit, Resource};
+use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
 use crate::vault::{OpenError, Place};
 use number::Number;
-use repeat::Repeat;
 pub use samples::demo_samples;
 use state::State;
 
@@ -187,9 +186,9 @@ impl Sent {
 /// What a verb of this slice can be refused with.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The key came before, with another message.
-    #[error("the idempotency key was used for another message")]
-    OtherBody,
+    /// The request came before.
+    #[error(transparent)]
+    Repeat(#[from] repeat::Error),
     /// The state does not allow it (any more).
     #[error("the state does not allow it")]
     State,
@@ -230,8 +229,8 @@ fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
 /// Records a message, its job and its entry in one commit. A repeated request gets the first one's answer.
 ///
 /// # Errors
-/// [`Error::OtherBody`]; [`DbError::Erased`] when the number was erased.
-pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Sent, Error> {
+/// [`repeat::Error::OtherBody`]; [`DbError::Erased`] when the number was erased.
+pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Once<Sent>, Error> {
     let id = MessageId::new(db.clock(), db.rng());
     let e164 = draft.number.e164();
     let number_ix = index_of(db, e164);
@@ -248,7 +247,7 @@ pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Sen
         && !repeat.keep(&mut tx, &sent).await?
     {
         drop(tx);
-        return repeat.answer(db).await;
+        return Ok(Once::again(repeat.answer(db).await?));
     }
     let now = tx.now();
     tx.write(sql::INSERT)
@@ -274,7 +273,7 @@ pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Sen
     }
     let detail = detail.personal("to", e164).personal("text", draft.text).keyed(draft.repeat.map(|r| r.key().to_owned()));
     tx.commit(permit, detail).await?;
-    Ok(sent)
+    Ok(Once::now(sent))
 }
 
 /// One message.
@@ -338,12 +337,11 @@ pub async fn after(db: &Db, after: Option<&MessageId>, limit: i64) -> Result<(Ve
     Ok((messages, more))
 }
 
-/// Forgets what is too old at `now`: answers, finished jobs, deliveries of the sandbox.
+/// Forgets what is too old at `now`: finished jobs, deliveries of the sandbox.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn sweep(db: &Db, now: Micros) -> Result<(), DbError> {
-    repeat::sweep(db, now).await?;
     gateway::sweep(db, now).await?;
     worker::sweep(db, now).await
 }

@@ -20,10 +20,6 @@ pub const JOB_DONE: &str = "update job set done_at = $2 where kind = 'message.at
 pub const RELEASE: &str = "update job set lease_until = 0 where kind = 'message.attempt' and done_at is null and lease_until > 0";
 pub const SWEEP_JOBS: &str = "delete from job where kind = 'message.attempt' and done_at < $1";
 
-pub const KEEP_ANSWER: &str = "insert into idempotency (key_hash, body_hash, answer, made_at) values ($1, $2, $3, $4) on conflict (key_hash) do update set body_hash = excluded.body_hash, answer = excluded.answer, made_at = excluded.made_at where idempotency.made_at < $5";
-pub const ANSWER: &str = "select body_hash, answer from idempotency where key_hash = $1 and made_at >= $2";
-pub const SWEEP_ANSWERS: &str = "delete from idempotency where made_at < $1";
-
 pub const DELIVER: &str = "insert into sandbox_delivery (provider_id, message_id, sealed, at) values ($1, $2, $3, $4)";
 pub const DELIVERIES: &str = "select provider_id, message_id, sealed, at from sandbox_delivery order by at desc, provider_id limit 50";
 pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
@@ -45,9 +41,6 @@ pub const ALL: &[&str] = &[
     JOB_DONE,
     RELEASE,
     SWEEP_JOBS,
-    KEEP_ANSWER,
-    ANSWER,
-    SWEEP_ANSWERS,
     DELIVER,
     DELIVERIES,
     SWEEP_DELIVERIES,

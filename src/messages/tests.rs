@@ -9,7 +9,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::gateway::{Attempted, Gateway, Outgoing, SANDBOX, Sandbox};
 use super::number::Number;
-use super::repeat::Repeat;
 use super::{Attempt, Draft, Error, Message, Send, Sent, sql, worker};
 use crate::core::clock::{Clock, DAY, HOUR};
 use crate::core::id::PersonId;
@@ -19,6 +18,7 @@ use crate::db::{Db, DbError, Process, Sequencer, integrity};
 use crate::identity::links::NewPerson;
 use crate::identity::{Create, Person, people};
 use crate::policy::{Actor, Auth, On, Origin, Policy, Role, Who};
+use crate::repeat::{self, Key};
 use crate::store::{Schema, Store};
 use crate::vault::{KeyRing, Vault};
 
@@ -85,8 +85,9 @@ impl World {
         let actor = Actor { who, roles: vec![Role::Messaging], scopes: None, fresh: false, origin: Origin::default() };
         let permit = self.policy.permit::<Send>(&actor, &On::any("message")).expect("messaging may send");
         let number = Number::parse("+14155552671", None).expect("a number");
-        let repeat = key.map(|key| Repeat::new(&self.db, &self.person, key, &number, text));
-        super::send(&self.db, permit, Draft { author: &self.person, number: &number, text, gateway, repeat: repeat.as_ref() }).await
+        let repeat = key.map(|key| Key::new(&self.db, &self.person, "/api/v1/messages", key).with(&self.db, &(number.e164(), text)).expect("a repeat"));
+        let draft = Draft { author: &self.person, number: &number, text, gateway, repeat: repeat.as_ref() };
+        Ok(super::send(&self.db, permit, draft).await?.answer)
     }
 
     async fn message(&self, sent: &Sent) -> Message {
@@ -245,13 +246,13 @@ async fn a_repeated_request_gets_the_same_answer_and_makes_no_second_message() {
     assert_eq!(b.expect("sent"), first);
     world.db.clock().advance(HOUR);
     assert_eq!(world.send("hello", None, Some("k")).await.expect("the answer of before"), first);
-    assert!(matches!(world.send("other", Some(SANDBOX), Some("k")).await, Err(Error::OtherBody)));
+    assert!(matches!(world.send("other", Some(SANDBOX), Some("k")).await, Err(Error::Repeat(repeat::Error::OtherBody))));
     assert_eq!(world.count(MESSAGES).await, 1);
     world.db.clock().advance(DAY);
     let later = world.send("other", Some(SANDBOX), Some("k")).await.expect("the key is free again");
     assert_ne!(later.id, first.id);
     world.db.clock().advance(DAY + 1);
-    super::sweep(&world.db, world.db.clock().now()).await.expect("swept");
+    repeat::sweep(&world.db, world.db.clock().now()).await.expect("swept");
     assert_eq!(world.count("select count(*) from idempotency limit 1").await, 0);
     world.holds().await;
 }

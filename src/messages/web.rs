@@ -1,7 +1,7 @@
 //! The pages of this slice, and how its errors and refused fields are told.
 
 use axum::extract::Path;
-use axum::http::{StatusCode, Uri};
+use axum::http::Uri;
 use axum::response::Response;
 use serde::Serialize;
 
@@ -32,8 +32,7 @@ pub fn routes() -> Routes {
 #[must_use]
 pub fn told(error: Error) -> http::Error {
     match error {
-        Error::OtherBody => http::Error::new(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_mismatch")
-            .saying("This `Idempotency-Key` came with another message in the last 24 hours. Use a new key for a new message."),
+        Error::Repeat(error) => error.into(),
         Error::State => http::Error::conflict("state"),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -176,7 +175,7 @@ async fn post_messages(Signed { person, .. }: Signed, Posted { ctx, mut fields }
         }
     };
     let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: None };
-    let sent = super::send(&app.db, permit, draft).await.map_err(told)?;
+    let sent = super::send(&app.db, permit, draft).await.map_err(told)?.answer;
     app.work.notify_one();
     Ok(ctx.go(&format!("/messages/{}", sent.id), if sent.is_queued() { "message-queued" } else { "message-held" }))
 }

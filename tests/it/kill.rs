@@ -183,7 +183,7 @@ impl Site {
         let who = Who::Person { id: id.clone(), name: username, auth: Auth::Session(SessionId::new(db.clock(), db.rng())) };
         let actor = Actor { who, roles: roles.to_vec(), scopes: None, fresh: true, origin: Origin::default() };
         let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).expect("may");
-        let new = NewToken { name: "test".into(), scopes: scopes.iter().map(|s| (*s).to_owned()).collect(), days: 1 };
+        let new = NewToken { name: "test".into(), scopes: scopes.iter().map(|s| (*s).to_owned()).collect(), days: 1, repeat: None };
         let (_, token, _) = tokens::create(db, &app.policies.session, permit, &id, &new).await.expect("makes");
         let person = identity::by_id(db, &id).await.expect("reads").expect("is there");
         let session = NewSession::prepare(db, &app.policies.session, &id, "full", None, &Origin::default()).await.expect("prepares");

@@ -14,6 +14,7 @@ mod kill;
 mod log;
 mod messages;
 mod orphans;
+mod repeat;
 mod routes;
 mod statements;
 mod tidy;

@@ -12,7 +12,8 @@ const ORDER: &[&[&str]] = &[
     &["vault"],
     &["db"],
     &["blobs"],
-    &["policies", "notices"],
+    // `repeat` is here because `http` reads its header and every slice that makes things keeps answers with it.
+    &["policies", "notices", "repeat"],
     &["http"],
     &["identity"],
     &["evidence", "messages", "trail"],

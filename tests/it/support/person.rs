@@ -163,7 +163,7 @@ impl<'a> TestPerson<'a> {
         };
         let actor = Actor { who, roles: roles.to_vec(), scopes: None, fresh: true, origin: Origin::default() };
         let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).expect("may");
-        let new = NewToken { name: "test".into(), scopes: scopes.iter().map(|s| (*s).to_owned()).collect(), days: 1 };
+        let new = NewToken { name: "test".into(), scopes: scopes.iter().map(|s| (*s).to_owned()).collect(), days: 1, repeat: None };
         let (_, secret, _) = tokens::create(&app.db, &app.policies.session, permit, &id, &new).await.expect("makes");
         TestToken { app: self.app, secret }
     }
@@ -177,6 +177,10 @@ pub struct TestToken<'a> {
 }
 
 impl TestToken<'_> {
+    pub async fn send(&self, request: Request<Body>) -> Reply {
+        self.app.send(request).await
+    }
+
     pub async fn get(&self, path: &str) -> Reply {
         self.app.send(Request::get(path).header("authorization", format!("Bearer {}", self.secret)).body(Body::empty()).expect("a request")).await
     }
