@@ -12,6 +12,7 @@ mod identity;
 mod kill;
 mod log;
 mod messages;
+mod notices;
 mod orphans;
 mod routes;
 mod statements;
