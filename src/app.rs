@@ -170,8 +170,8 @@ impl Installation {
             integrity::catch_up(&db, &keeper).await?;
             start_sequencer(&db, &stop, &tasks).await?;
         } else {
-            db.latch_fault();
             for disagreement in &disagreements {
+                db.latch_fault(disagreement.part);
                 tracing::error!(%disagreement, "the audit trail is in doubt");
             }
         }

@@ -25,3 +25,7 @@ mail-email-changed-text = The e-mail address of your account was changed on { $a
 
 mail-codes-changed-subject = Your Countersign recovery codes were replaced
 mail-codes-changed-text = The recovery codes of your account were replaced on { $at }. The earlier ones no longer work.
+
+mail-alert-integrity-fault-subject = The audit trail of Countersign is in doubt
+mail-alert-integrity-fault-text = The audit trail { $origin } came into doubt on { $at }. What does not agree: { $parts }.
+mail-alert-integrity-fault-now = Until this is resolved, only signing in, reading and exporting work.

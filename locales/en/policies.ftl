@@ -92,13 +92,17 @@ check-mail = Mail
 check-mail-ok = Set up.
 check-mail-none = Not set up. Links have to be handed over, and notices are shown at the next sign-in.
 check-mail-none-remedy = Set the smtp settings.
+check-alerts = Alerts
+check-alerts-ok = Somebody outside hears of it when the trail comes into doubt.
+check-alerts-none = Nobody outside hears of it when the trail comes into doubt; administrators see it on their page.
+check-alerts-none-remedy = Set alerts.mail_to, or alerts.webhook_url with its secret.
 check-notices = Notices
 check-notices-ok = None is stuck.
 check-notices-stuck = { $count ->
     [one] One could not be delivered.
    *[other] { $count } could not be delivered.
 }
-check-notices-stuck-remedy = Check the mail settings and the log, then tell the people concerned another way.
+check-notices-stuck-remedy = Check the mail and alert settings and the log, then tell the people concerned another way.
 check-folder = Data folder
 check-folder-ok = Readable by this server only.
 check-folder-wide = { $count ->
@@ -129,4 +133,5 @@ notice-totp-changed = Your authenticator was changed or reset
 notice-email-changed = Your e-mail address was changed
 notice-codes-changed = Your recovery codes were made anew
 notice-new-sign-in = Your account was used on a new device
+notice-alert-integrity-fault = An alert was raised: the audit trail came into doubt
 notice-other = Something about your account changed

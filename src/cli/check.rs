@@ -59,6 +59,7 @@ async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
     };
     let mut lines = vec![ok("configuration", format!("{} settings", config.show().len()))];
     lines.push(policies(&config));
+    lines.push(alerts(&config));
     let folder = match open_folder(&config.data, false) {
         Ok(folder) => folder,
         Err(error) => {
@@ -88,6 +89,17 @@ fn policies(config: &Config) -> Line {
         Ok(hash) => ok("policies", format!("sha256 {hash}")),
         Err(error) => bad("policies", error, "mend the file it names"),
     }
+}
+
+fn alerts(config: &Config) -> Line {
+    let mail = config.alerts.mail_to.as_ref().map(|to| format!("mail to {to}"));
+    let post = config.alerts.webhook.as_ref().map(|to| format!("webhook to {}, signed with a secret that is not shown", to.url));
+    let told: Vec<String> = mail.into_iter().chain(post).collect();
+    if told.is_empty() {
+        let says = "nobody outside hears of it when the trail comes into doubt";
+        return warn("alerts", says, "set `alerts.mail_to`, or `alerts.webhook_url` with `alerts.webhook_secret_file`");
+    }
+    ok("alerts", told.join("; "))
 }
 
 fn permissions(folder: &DataFolder) -> Line {

@@ -11,7 +11,7 @@ use super::keys::{self, KEYS, Kind};
 use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
-use super::{Config, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, database, parse};
+use super::{Alerts, Config, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, alerts, database, parse};
 
 /// The configuration, or everything that is wrong with it.
 pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<String>, serving: bool) -> Result<Config, Vec<String>> {
@@ -39,7 +39,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         smtp: smtp(&mut reader),
         log: log(&mut reader, &data),
         limits: limits(&mut reader),
-        webhook: webhook(&mut reader),
+        alerts: alerts(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
@@ -217,13 +217,20 @@ fn limits(reader: &mut Reader) -> Limits {
     }
 }
 
-fn webhook(reader: &mut Reader) -> Option<Webhook> {
-    if !reader.given("webhook.url") {
-        if reader.given("webhook.secret") {
-            reader.faults.push("`webhook.secret` is given but `webhook.url` is not; set both or neither".to_owned());
-        }
-        return None;
+fn alerts(reader: &mut Reader) -> Alerts {
+    let mail_to = reader.parse("alerts.mail_to", alerts::address);
+    if reader.given("alerts.mail_to") && !reader.given("smtp.host") {
+        reader.faults.push("`alerts.mail_to` is set but `smtp.host` is not; set both or neither".to_owned());
     }
-    let url = reader.parse("webhook.url", parse::webhook_url)?;
-    Some(Webhook { url, secret: reader.secret("webhook.secret") })
+    let url = reader.parse("alerts.webhook_url", parse::webhook_url);
+    let secret = reader.parse("alerts.webhook_secret", alerts::signing_secret);
+    match (reader.given("alerts.webhook_url"), reader.given("alerts.webhook_secret")) {
+        (true, false) => {
+            let what = "`alerts.webhook_url` is set but `alerts.webhook_secret` is not; name the secret's file in `alerts.webhook_secret_file`";
+            reader.faults.push(what.to_owned());
+        }
+        (false, true) => reader.faults.push("`alerts.webhook_secret` is given but `alerts.webhook_url` is not; set both or neither".to_owned()),
+        (true, true) | (false, false) => {}
+    }
+    Alerts { mail_to, webhook: url.zip(secret).map(|(url, secret)| Webhook { url, secret }) }
 }

@@ -133,6 +133,19 @@ pub static KEYS: &[Key] = &[
     key("smtp.username", Text, Unset("countersign"), "The user name at the mail server."),
     key("smtp.password", Secret, Unset("/etc/countersign/smtp-password"), "The password at the mail server."),
     key("smtp.from", Text, Unset("Countersign <countersign@example.org>"), "The sender of every mail."),
+    key("alerts.mail_to", Text, Unset("operations@example.org"), "The address that is mailed to when the server itself is in trouble; it needs a mail server."),
+    key(
+        "alerts.webhook_url",
+        Text,
+        Unset("https://hooks.example.org/countersign"),
+        "The address that is posted to when the server itself is in trouble; https, or http on this machine.",
+    ),
+    key(
+        "alerts.webhook_secret",
+        Secret,
+        Unset("/etc/countersign/alerts-webhook-secret"),
+        "The key that signs what is posted: `whsec_` and base64, or any text of at least 24 bytes.",
+    ),
     key("log.dir", Path, Derived("`log` in the data folder", "/var/log/countersign"), "The folder of the log files."),
     key(
         "log.level",
@@ -157,8 +170,6 @@ pub static KEYS: &[Key] = &[
     ),
     key("limits.drain_secs", Integer(0, 600), Value("20"), "How long requests in flight may take to finish at shutdown."),
     key("limits.argon2_parallel", Integer(1, 16), Value("1"), "How many passwords are hashed at once."),
-    key("webhook.url", Text, Unset("https://hooks.example.org/countersign"), "Where notifications are posted to."),
-    key("webhook.secret", Secret, Unset("/etc/countersign/webhook-secret"), "The key that signs posted notifications."),
     key("sandbox.enabled", Bool, Value("false"), "Whether the built-in gateway that only pretends to send may be used."),
     key("sandbox.delay_ms", Integer(0, 60_000), Value("400"), "How long the pretended gateway takes for a message."),
     key("sandbox.failure_percent", Integer(0, 100), Value("10"), "How many of a hundred messages it fails."),

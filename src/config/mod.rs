@@ -2,6 +2,7 @@
 //! Must stay true: this folder is the only code that reads the environment; flags win over environment, environment over
 //! file, file over default; every value knows its source; no secret is ever shown, logged or taken from open text.
 
+mod alerts;
 mod build;
 mod database;
 mod example;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+pub use alerts::{Alerts, SigningSecret, Webhook};
 pub use database::DatabaseUrl;
 pub use example::example;
 pub use keys::{Fallback, KEYS, Key, Kind};
@@ -65,8 +67,8 @@ pub struct Config {
     pub log: Log,
     /// Bounds on everything.
     pub limits: Limits,
-    /// Where notifications are posted, if anywhere.
-    pub webhook: Option<Webhook>,
+    /// Who hears of it when the server is in trouble.
+    pub alerts: Alerts,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,
@@ -146,15 +148,6 @@ pub struct Limits {
     pub drain: Duration,
     /// How many passwords are hashed at once.
     pub argon2_parallel: usize,
-}
-
-/// Where notifications are posted.
-#[derive(Clone, Debug)]
-pub struct Webhook {
-    /// The address.
-    pub url: String,
-    /// The key of the signatures, if they are signed.
-    pub secret: Option<Secret>,
 }
 
 /// The gateway that only pretends to send.

@@ -87,7 +87,7 @@ pub(super) fn public_url(text: &str) -> Result<PublicUrl, String> {
     Ok(PublicUrl { text: text.to_owned(), host: url.host.to_owned(), https: url.https })
 }
 
-/// An address that notifications are posted to.
+/// An address that notices are posted to.
 pub(super) fn webhook_url(text: &str) -> Result<String, String> {
     split_url(text)?;
     Ok(text.to_owned())
@@ -182,7 +182,8 @@ pub(super) fn time_zone(text: &str) -> Result<jiff::tz::TimeZone, String> {
 pub(super) fn mailbox(text: &str) -> Result<String, String> {
     let address = text.strip_suffix('>').and_then(|t| t.split_once('<')).map_or(text, |(_, address)| address);
     let good = address.split_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty() && !host.contains('@'));
-    if good && !address.contains(char::is_whitespace) {
+    // What the mail library cannot read would fail at every mail instead of here.
+    if good && !address.contains(char::is_whitespace) && text.parse::<lettre::message::Mailbox>().is_ok() {
         Ok(text.to_owned())
     } else {
         Err("give a mail address, as in `Countersign <countersign@example.org>`".to_owned())

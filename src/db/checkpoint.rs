@@ -145,7 +145,7 @@ impl Keeper {
         match self.sign_now().await {
             Ok(_) => {}
             Err(SignError::Inconsistent(why)) => {
-                self.db.latch_fault();
+                self.db.latch_fault("signer");
                 tracing::error!(why, "the signer refused: the trail is in doubt and takes no more entries");
             }
             Err(SignError::Fault(fault)) => tracing::error!(fault = fault.chain(), "a checkpoint was not signed; the next change tries again"),

@@ -94,6 +94,8 @@ struct Inner {
     /// The log in force: its number and its origin.
     log: RwLock<(i64, String)>,
     fault: AtomicBool,
+    /// The parts of the trail that are in doubt, told to whoever waits for it; empty while none is.
+    doubt: watch::Sender<Vec<&'static str>>,
     fault_log: FaultLog,
     /// The durable size of the log, told to whoever waits for it.
     size: watch::Sender<u64>,
@@ -128,6 +130,7 @@ impl Db {
             process,
             log: RwLock::new((1, String::new())),
             fault: AtomicBool::new(false),
+            doubt: watch::Sender::new(Vec::new()),
             fault_log,
             size: watch::Sender::new(0),
             wake: Notify::new(),
@@ -203,9 +206,22 @@ impl Db {
         self.0.fault.load(Ordering::SeqCst)
     }
 
-    /// Latches the doubt: nothing but the operator clears it.
-    pub fn latch_fault(&self) {
+    /// Latches the doubt about a part of the trail: nothing but the operator clears it.
+    pub fn latch_fault(&self, part: &'static str) {
         self.0.fault.store(true, Ordering::SeqCst);
+        self.0.doubt.send_if_modified(|parts| {
+            let new = !parts.contains(&part);
+            if new {
+                parts.push(part);
+            }
+            new
+        });
+    }
+
+    /// The parts of the trail that are in doubt, and a way to wait for one.
+    #[must_use]
+    pub fn doubt(&self) -> watch::Receiver<Vec<&'static str>> {
+        self.0.doubt.subscribe()
     }
 
     /// The number and origin of the log in force.

@@ -344,6 +344,15 @@ pub async fn is_last_admin(db: &Db, id: &PersonId) -> Result<bool, Fault> {
     Ok(others == 0)
 }
 
+/// The active administrators, at most a thousand.
+///
+/// # Errors
+/// When the database fails.
+pub async fn admins(db: &Db) -> Result<Vec<PersonId>, Fault> {
+    let rows: Vec<(PersonId,)> = db.query(sql::ADMINS).all().await.context("list administrators")?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
 /// A client as a session remembers it, sealed.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub struct Client {

@@ -219,7 +219,7 @@ async fn what_a_crash_left_between_attempt_and_result_is_unknown_and_not_sent_ag
 async fn in_doubt_about_the_trail_nothing_is_handed_over() {
     let world = World::new().await;
     let sent = world.send("hello", Some(SANDBOX), None).await.expect("sent");
-    world.db.latch_fault();
+    world.db.latch_fault("head");
     let gateway = taken();
     assert!(matches!(worker::work_on(&world.db, &world.policy, &gateway, &sent.id).await, Err(Error::Db(DbError::IntegrityFault))));
     assert_eq!((gateway.calls(), world.message(&sent).await.state.as_str()), (0, "queued"));

@@ -51,6 +51,8 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     out.push(if exported > 0 { fine(app, "keys") } else { found(app, "keys", "warn", "export") });
     out.push(folder(app).await);
     out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });
+    let heard = app.config.alerts.mail_to.is_some() || app.config.alerts.webhook.is_some();
+    out.push(if heard { fine(app, "alerts") } else { found(app, "alerts", "warn", "none") });
     out.push(if stuck == 0 { fine(app, "notices") } else { counted(app, "notices", "stuck", stuck) });
     if app.config.sandbox.enabled {
         out.push(found(app, "gateway", "warn", "sandbox"));

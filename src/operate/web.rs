@@ -9,6 +9,7 @@ use crate::core::clock::Micros;
 use crate::db::DbError;
 use crate::http::templates::bytes;
 use crate::http::{Answer, Ctx, Routes, Rule, Signed};
+use crate::notices::alert::is_alert;
 use crate::policy::{On, Role, Who};
 use crate::trail;
 
@@ -83,7 +84,11 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
     for notice in &notices {
         let key = format!("notice-{}", notice.template.replace('_', "-"));
         let key = if ctx.app.templates.texts.has(&key) { key } else { "notice-other".to_owned() };
-        desk.wait("account", "", &key, None, "/account", "wait-open");
+        if is_alert(&notice.template) {
+            desk.wait("trail", "bad", &key, None, "/status", "wait-open");
+        } else {
+            desk.wait("account", "", &key, None, "/account", "wait-open");
+        }
     }
     desk.by_role(&person, midnight).await?;
     let Desk { waits, cards, .. } = desk;
@@ -287,6 +292,7 @@ mod tests {
             check-checkpoint-ok check-checkpoint-none check-checkpoint-late check-checkpoint-remedy check-clock check-clock-ok check-clock-bad \
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
+            check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

@@ -29,8 +29,8 @@ async fn without_room_nothing_is_half_done_and_afterwards_all_goes_on() {
             return;
         }
         let token = app.person(&[Role::Messaging]).await.token(&[Role::Messaging], &["message.send"]).await;
-        let text = "x".repeat(1500);
-        let post = || token.post("/api/v1/messages", &json!({ "to": "+14155552671", "text": text }));
+        let body = json!({ "to": "+14155552671", "text": "x".repeat(1500) });
+        let post = || token.post("/api/v1/messages", &body);
         post().await.expect(202);
         room(app, Some(12)).await;
         let (mut taken, mut refused) = (1, 0);

@@ -13,6 +13,7 @@ mod identity;
 mod kill;
 mod log;
 mod messages;
+mod notices;
 mod orphans;
 mod repeat;
 mod routes;

@@ -322,7 +322,8 @@ async fn the_secret_of_a_token_and_of_a_link_is_stored_nowhere_in_the_open() {
         }
         // Neither lies anywhere sealed with the token: its answer is its id.
         let answers: Vec<(String,)> = app.app.db.query("select answer from idempotency order by answer limit 10").all().await.expect("reads");
-        assert!(answers.iter().any(|(a,)| *a == made["id"].to_string()), "{answers:?}");
+        let id = made["id"].to_string();
+        assert!(answers.iter().any(|(a,)| *a == id), "{answers:?}");
     })
     .await;
 }

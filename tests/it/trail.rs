@@ -39,7 +39,7 @@ async fn thirty_two_writers_leave_no_gap_and_no_fork() {
 }
 
 /// Does to the database what its owner could: takes the guards away and runs `sql`.
-async fn tamper(app: &TestApp, sql: &'static str) {
+pub async fn tamper(app: &TestApp, sql: &'static str) {
     let mut work = app.app.db.store().begin().await.expect("begins");
     if matches!(app.app.db.store(), Store::Sqlite { .. }) {
         for trigger in ["audit_event_update", "audit_event_delete", "audit_chain_update", "audit_chain_delete"] {
@@ -53,7 +53,7 @@ async fn tamper(app: &TestApp, sql: &'static str) {
     work.commit(None).await.expect("commits");
 }
 
-async fn grown(app: &TestApp) {
+pub async fn grown(app: &TestApp) {
     let person = app.person(&[Role::Contributor]).await;
     for _ in 0..6 {
         person.get("/audit").await.expect(403);
@@ -77,7 +77,7 @@ async fn each_kind_of_tampering_is_noticed_and_named() {
         tamper(&app, Box::leak(sql.clone().into_boxed_str())).await;
         let found = integrity::compare(&app.app.db, &app.app.keeper).await.expect("compares");
         assert!(found.iter().any(|d| d.part == part), "{sql}: {found:?}");
-        app.app.db.latch_fault();
+        app.app.db.latch_fault("head");
         app.finish().await;
     }
 }
@@ -96,7 +96,7 @@ async fn a_cut_tail_is_noticed_by_what_lies_outside_the_database() {
     let found = integrity::compare(&app.app.db, &keeper).await.expect("compares");
     assert!(found.iter().any(|d| d.part == "checkpoint file"), "{found:?}");
     assert!(found.iter().any(|d| d.part == "signer"), "{found:?}");
-    app.app.db.latch_fault();
+    app.app.db.latch_fault("head");
     app.finish().await;
 }
 
@@ -105,7 +105,7 @@ async fn in_doubt_only_signing_in_and_reading_work() {
     let app = TestApp::new(&[]).await;
     let admin = app.person(&[Role::Admin, Role::Compliance]).await;
     grown(&app).await;
-    app.app.db.latch_fault();
+    app.app.db.latch_fault("head");
     admin.get("/audit").await.expect(200);
     admin.post("/admin/users/invite", &[("username", "x.y.z"), ("display_name", "X"), ("email", ""), ("roles", "intake")]).await.expect(503);
     let person = crate::support::TestPerson { id: admin.id.clone(), username: admin.username.clone(), secret: admin.secret.clone(), ..app.stranger() };

@@ -81,7 +81,7 @@ fn with_nothing_set_the_defaults_hold() {
     assert_eq!(config.log.dir, Path::new("/var/lib/countersign/log"));
     assert_eq!(config.limits.connections_max, 1024);
     assert_eq!(config.sandbox.delay.as_millis(), 400);
-    assert!(config.smtp.is_none() && config.webhook.is_none() && config.name.is_none());
+    assert!(config.smtp.is_none() && config.alerts.webhook.is_none() && config.alerts.mail_to.is_none() && config.name.is_none());
     assert_eq!(shown(&config, "database.url"), ("sqlite:/var/lib/countersign/countersign.db".into(), Source::Default));
     assert_eq!(config.show().len(), KEYS.len());
 }
@@ -226,6 +226,39 @@ fn mail_settings_are_checked_together() {
 }
 
 #[test]
+fn alerts_that_could_not_be_told_are_refused() {
+    let mail = "[smtp]\nhost = \"mail.example.org\"\nfrom = \"a@example.org\"\n";
+    let mut place = Place::new();
+    let long = place.file("long", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n", 0o600);
+    let secret = format!("webhook_secret_file = \"{}\"\n", long.display());
+    let hook = "webhook_url = \"https://hooks.example.org/x\"\n";
+    place.toml(&format!("{mail}[alerts]\nmail_to = \"operations@example.org\"\n{hook}{secret}"));
+    let config = place.load();
+    assert_eq!(config.alerts.mail_to.as_deref(), Some("operations@example.org"));
+    let webhook = config.alerts.webhook.clone().expect("set");
+    assert_eq!((webhook.url.as_str(), webhook.secret.expose()), ("https://hooks.example.org/x", b"012345678901234567890123".as_slice()));
+    assert_eq!(shown(&config, "alerts.webhook_secret").0, "********");
+    assert_eq!(shown(&config, "alerts.webhook_url").0, "https://hooks.example.org/x");
+    let short = place.file("short", "01234567890123456789012", 0o600);
+    let short = format!("webhook_secret_file = \"{}\"\n", short.display());
+    for (text, why) in [
+        ("[alerts]\nmail_to = \"operations@example.org\"\n".to_owned(), "`smtp.host` is not"),
+        (format!("{mail}[alerts]\nmail_to = \"nobody\"\n"), "mail address"),
+        (format!("[alerts]\n{hook}"), "`alerts.webhook_secret_file`"),
+        (format!("[alerts]\n{secret}"), "`alerts.webhook_url` is not"),
+        (format!("[alerts]\n{hook}{short}"), "at least 24 bytes"),
+        (format!("[alerts]\nwebhook_url = \"http://hooks.example.org\"\n{secret}"), "https://"),
+        (format!("[alerts]\nwebhook_url = \"https://u:p@hooks.example.org\"\n{secret}"), "user name"),
+    ] {
+        place.toml(&text);
+        let said = place.fault();
+        assert!(said.contains(why) && !said.contains("0123456"), "{text}: {said}");
+    }
+    place.toml(&format!("[alerts]\nwebhook_url = \"http://127.0.0.1:9/x\"\n{secret}"));
+    assert!(place.load().alerts.webhook.is_some());
+}
+
+#[test]
 fn empty_values_control_characters_and_bad_encodings_are_refused() {
     use std::os::unix::ffi::OsStringExt as _;
     let mut place = Place::new();
@@ -276,7 +309,8 @@ fn the_example_with_its_comments_removed_has_the_right_names_and_shapes() {
     let (set, faults) = file::read(&open, Path::new("example"));
     assert!(faults.is_empty(), "{faults:#?}\n{open}");
     assert_eq!(set.len(), load::names().len());
-    let plain: String = open.lines().filter(|l| !l.contains("_file = ") && !l.starts_with("username")).map(|l| l.to_owned() + "\n").collect();
+    let plain: String =
+        open.lines().filter(|l| !l.contains("_file = ") && !l.starts_with("username") && !l.starts_with("webhook_url")).map(|l| l.to_owned() + "\n").collect();
     place.inputs.serving = true;
     place.toml(&plain);
     place.load();

@@ -85,11 +85,11 @@ fn with_secret_in(way: usize, secret: &str) -> Place {
     let mut place = Place::new();
     let quoted = format!("{secret:?}");
     match way {
-        0 => drop(place.file("data/keys/webhook-secret", secret, 0o600)),
-        1 => place.env("COUNTERSIGN_WEBHOOK_SECRET", secret),
-        2 => drop(place.toml(&format!("[webhook]\nsecret = {quoted}"))),
-        3 => drop(place.toml(&format!("[webhook]\nsecret = {quoted} broken"))),
-        4 => place.flag("webhook.secret", secret),
+        0 => drop(place.file("data/keys/alerts-webhook-secret", secret, 0o600)),
+        1 => place.env("COUNTERSIGN_ALERTS_WEBHOOK_SECRET", secret),
+        2 => drop(place.toml(&format!("[alerts]\nwebhook_secret = {quoted}"))),
+        3 => drop(place.toml(&format!("[alerts]\nwebhook_secret = {quoted} broken"))),
+        4 => place.flag("alerts.webhook_secret", secret),
         5 => place.env("COUNTERSIGN_DATABASE_URL", format!("postgres://u:{secret}@host/db")),
         6 => place.env("COUNTERSIGN_DATABASE_KEYS_URL", format!("postgres://host/db?password={secret}")),
         7 => {
@@ -100,10 +100,10 @@ fn with_secret_in(way: usize, secret: &str) -> Place {
             let path = place.file("url", secret, 0o600);
             place.env("COUNTERSIGN_DATABASE_URL_FILE", path);
         }
-        9 => drop(place.file("data/keys/webhook-secret", secret, 0o666)),
-        _ => place.env("COUNTERSIGN_WEBHOOK_SECERT", secret),
+        9 => drop(place.file("data/keys/alerts-webhook-secret", secret, 0o666)),
+        _ => place.env("COUNTERSIGN_ALERTS_WEBHOOK_SECERT", secret),
     }
-    place.flag("webhook.url", "https://hooks.example.org");
+    place.flag("alerts.webhook_url", "https://hooks.example.org");
     place
 }
 

@@ -143,7 +143,7 @@ async fn an_error_inside_tells_nothing_of_the_inside() {
     let mut judge = Judge::new(&app);
     let person = app.person(&[Role::Admin]).await;
     let token = person.token(&[Role::Admin], &["person.list"]).await;
-    app.app.db.latch_fault();
+    app.app.db.latch_fault("head");
     app.app.db.store().close().await;
     for path in ["/", "/admin/users", "/audit", "/account"] {
         let reply = person.get(path).await;

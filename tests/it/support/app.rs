@@ -38,6 +38,7 @@ pub struct TestApp {
     /// The clock.
     pub clock: Clock,
     databases: Vec<String>,
+    flags: Vec<(String, String)>,
 }
 
 /// Is this run on PostgreSQL?
@@ -97,12 +98,20 @@ impl TestApp {
     }
 
     async fn open(folder: tempfile::TempDir, flags: Vec<(String, String)>, clock: Clock) -> Self {
-        let config = Config::load(&Inputs { flags, serving: true, ..Inputs::default() }).expect("a sound configuration");
+        let config = Config::load(&Inputs { flags: flags.clone(), serving: true, ..Inputs::default() }).expect("a sound configuration");
         let data = DataFolder::open(&config.data, false).expect("the data folder");
         let installation = Installation::open(config, &data, clock.clone(), Rng::system(), Migrate::IfEmpty, true).await.expect("opens");
         installation.start().await.expect("starts");
         let app = installation.app.clone();
-        Self { router: router(&app), app, installation: Some(installation), folder, clock, databases: Vec::new() }
+        Self { router: router(&app), app, installation: Some(installation), folder, clock, databases: Vec::new(), flags }
+    }
+
+    /// Stops, and starts again on what lies there.
+    pub async fn restart(mut self) -> Self {
+        self.installation.take().expect("open").close().await;
+        let mut again = Self::open(self.folder, self.flags, self.clock).await;
+        again.databases = self.databases;
+        again
     }
 
     /// Sends a request as it is.

@@ -1,0 +1,92 @@
+//! What is due beside the requests: notices, gathered entries, sweeps. Bounded work, then rest.
+
+mod alerts;
+mod letter;
+mod mailer;
+mod tell;
+
+use std::time::Duration;
+
+pub use letter::Letter;
+pub use mailer::Mailer;
+use tokio_util::sync::CancellationToken;
+
+use crate::core::clock::{DAY, HOUR, MINUTE, Micros};
+use crate::core::fault::{Context as _, Fault};
+use crate::db::Chore;
+use crate::http::App;
+use crate::orphans::Sweep;
+use crate::{evidence, identity, messages};
+
+/// The pause between two looks.
+const REST: Duration = Duration::from_secs(1);
+
+/// Runs until told to stop.
+pub async fn run(app: App, stop: CancellationToken) {
+    let ways = tell::Ways::of(&app.config);
+    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), keep_house(&app, &stop));
+}
+
+/// Gathered entries every minute, sweeps every hour.
+async fn keep_house(app: &App, stop: &CancellationToken) {
+    let (mut minute, mut hour) = (app.db.clock().now(), 0);
+    let mut keys = Sweep::default();
+    while !stop.is_cancelled() {
+        let now = app.db.clock().now();
+        if due(&mut minute, now, MINUTE)
+            && let Err(error) = app.door.flush(app).await
+        {
+            tracing::error!(error = %error, "gathered entries were not written");
+        }
+        if due(&mut hour, now, HOUR)
+            && let Err(fault) = sweep(app, &mut keys).await
+        {
+            tracing::error!(fault = fault.chain(), "a sweep failed");
+        }
+        rest(stop).await;
+    }
+    // What was gathered in the last minute is written before the end.
+    if let Err(error) = app.door.flush(app).await {
+        tracing::error!(error = %error, "gathered entries were not written");
+    }
+}
+
+async fn rest(stop: &CancellationToken) {
+    tokio::select! {
+        () = tokio::time::sleep(REST) => {}
+        () = stop.cancelled() => {}
+    }
+}
+
+fn due(last: &mut Micros, now: Micros, period: Micros) -> bool {
+    let is_due = now - *last >= period;
+    if is_due {
+        *last = now;
+    }
+    is_due
+}
+
+async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
+    app.limits.sweep();
+    let db = &app.db;
+    let now = db.clock().now();
+    let mut chore = db.chore(Chore::Throttle).await.context("begin")?;
+    chore.query(identity::sql::SWEEP_THROTTLE).bind(now - DAY).execute().await.context("sweep counters")?;
+    chore.query(identity::sql::SWEEP_DEVICES).bind(now).execute().await.context("sweep devices")?;
+    chore.commit().await.context("sweep counters")?;
+    if db.in_fault() {
+        return Ok(());
+    }
+    crate::repeat::sweep(db, now).await.context("sweep answers")?;
+    messages::sweep(db, now).await.context("sweep messages")?;
+    let hours = u64::try_from(app.policies.retention.unreferenced_blob_hours).unwrap_or(24).max(24);
+    let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
+    if removed > 0 {
+        tracing::info!(removed, "files that nothing names were removed");
+    }
+    let removed = keys.step(db).await.context("sweep data keys")?;
+    if removed > 0 {
+        tracing::info!(removed, "data keys that sealed nothing were removed");
+    }
+    Ok(())
+}

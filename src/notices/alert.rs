@@ -1,0 +1,133 @@
+//! Alerts: what operators must hear of the server itself. They go to an address, a webhook and the page of every
+//! administrator, through the outbox.
+//! Must stay true: an alert holds no personal value, since a webhook takes it out of the house; that a notice was given up
+//! is no alert, or alerts would make alerts.
+
+use std::collections::BTreeMap;
+
+use super::{INSERT, Notice};
+use crate::core::clock::Micros;
+use crate::core::id::PersonId;
+use crate::db::{Chore, Db, DbError};
+
+/// The template of [`Alert::IntegrityFault`].
+const INTEGRITY_FAULT: &str = "alert_integrity_fault";
+/// What stands between the parts of the trail.
+const BETWEEN: &str = ", ";
+
+/// What operators are told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Alert {
+    /// The trail came into doubt.
+    IntegrityFault {
+        /// The origin of the log in force.
+        origin: String,
+        /// The parts that disagree.
+        parts: Vec<&'static str>,
+    },
+}
+
+/// Who is told, beside administrators on their page.
+#[derive(Clone, Copy, Debug)]
+pub struct Targets<'a> {
+    /// There is an address to mail to.
+    pub mail: bool,
+    /// There is a webhook to post to.
+    pub webhook: bool,
+    /// The active administrators.
+    pub admins: &'a [PersonId],
+}
+
+impl Alert {
+    /// Its template.
+    #[must_use]
+    pub const fn template(&self) -> &'static str {
+        match self {
+            Self::IntegrityFault { .. } => INTEGRITY_FAULT,
+        }
+    }
+
+    /// What its texts name.
+    #[must_use]
+    pub fn args(&self) -> BTreeMap<String, String> {
+        let args = match self {
+            Self::IntegrityFault { origin, parts } => [("origin", origin.clone()), ("parts", parts.join(BETWEEN))],
+        };
+        args.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+}
+
+/// Is this the template of an alert?
+#[must_use]
+pub fn is_alert(template: &str) -> bool {
+    template == INTEGRITY_FAULT
+}
+
+/// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
+#[must_use]
+pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, site: &str) -> Option<String> {
+    let value = |name: &str| args.get(name).map_or("", String::as_str);
+    let (kind, data) = match template {
+        INTEGRITY_FAULT => {
+            let parts: Vec<&str> = value("parts").split(BETWEEN).collect();
+            ("integrity.fault", serde_json::json!({ "origin": value("origin"), "parts": parts, "status_url": format!("{site}/status") }))
+        }
+        _ => return None,
+    };
+    let at = jiff::Timestamp::from_microsecond(made_at).ok()?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+    Some(serde_json::json!({ "type": kind, "timestamp": at, "data": data }).to_string())
+}
+
+/// Writes an alert into the outbox, for all or for none. It is the one notice that is not beside an act: it tells that acts
+/// cannot be recorded.
+///
+/// # Errors
+/// When the database cannot take it.
+pub async fn write(db: &Db, alert: &Alert, to: Targets<'_>) -> Result<(), DbError> {
+    let args = alert.args();
+    let args: Vec<(&str, &str)> = args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let mut notices = Vec::new();
+    for (channel, wanted) in [("mail", to.mail), ("webhook", to.webhook)] {
+        if wanted {
+            notices.push(Notice::seal(db, channel, None, alert.template(), &args).await?);
+        }
+    }
+    for admin in to.admins {
+        match Notice::seal(db, "page", Some(admin), alert.template(), &args).await {
+            // Deleted since they were listed.
+            Err(DbError::Erased) => {}
+            notice => notices.push(notice?),
+        }
+    }
+    let now = db.clock().now();
+    let mut chore = db.chore(Chore::Notice).await?;
+    for notice in notices {
+        let row = chore.query(INSERT).bind(notice.id).bind(notice.channel).bind(notice.person).bind(notice.template);
+        row.bind(notice.sealed).bind(now).execute().await?;
+    }
+    chore.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_type_timestamp_and_data_and_says_nothing_else() {
+        let alert = Alert::IntegrityFault { origin: "test.example/audit/1".into(), parts: vec!["head", "checkpoint file"] };
+        let mut args = alert.args();
+        args.insert("name".into(), "Nora Quist".into());
+        let body = body(alert.template(), 1_768_478_400_000_000, &args, "https://c.example").expect("an alert has a body");
+        let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+        let data = serde_json::json!({ "origin": "test.example/audit/1", "parts": ["head", "checkpoint file"], "status_url": "https://c.example/status" });
+        assert_eq!(body, serde_json::json!({ "type": "integrity.fault", "timestamp": "2026-01-15T12:00:00Z", "data": data }));
+    }
+
+    #[test]
+    fn what_is_told_to_a_person_has_no_body_and_is_no_alert() {
+        for template in ["invite", "reset", "password_changed", "totp_changed", "email_changed", "codes_changed"] {
+            assert_eq!(body(template, 0, &BTreeMap::from([("link".to_owned(), "x".to_owned())]), ""), None, "{template}");
+            assert!(!is_alert(template), "{template}");
+        }
+    }
+}
