@@ -1,0 +1,1025 @@
+#!/usr/bin/env python3
+"""A second verifier of exported audit trails, made from README.md in this folder and sharing no code with the first.
+
+    verify.py DIR --key VKEY [--json]
+
+VKEY is the verifier key itself or a file that holds it. Python 3.11 or later and the package `cryptography`.
+
+Exit status: 0 the folder holds exactly what the holder of the key signed; 1 something that is there is wrong or cannot
+be parsed; 2 something that must be there is absent or cannot be read, or the command line is wrong; 3 is kept for a
+policy that is not met. Numbers in brackets below are sections of README.md.
+
+What must stay true:
+  - Absence is never a pass: 0 is reached only when every entry was read and the root over them is the signed one.
+  - Bytes are hashed as they are stored and never rendered anew.
+  - Memory does not grow with the entries: one bundle, one tile of each level and one number for each file are held.
+  - The same input gives the same output. Nothing is written, nothing but the export and the key is read.
+"""
+
+import argparse
+import array
+import base64
+import binascii
+import calendar
+import hashlib
+import itertools
+import json
+import os
+import re
+import stat
+import sys
+import traceback
+
+try:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+except ImportError:
+    Ed25519PublicKey = None
+
+DEPTH_MAX = 16
+INTEGER_MAX = 2**53 - 1
+SIZE_MAX = 2**63 - 1
+NAME_MAX = 255
+NOTE_MAX = 65_536
+SIGNATURES_MAX = 100
+WIDTH = 256
+BUNDLE_MAX = WIDTH * (2 + 65_535)
+FINDINGS_MAX = 20
+QUOTE_MAX = 80
+
+
+class Wrong(Exception):
+    """Something that is there is not what it must be. The message says what."""
+
+
+class Absent(Exception):
+    """Something that must be there is absent or cannot be read. The message says what."""
+
+
+def quote(value):
+    """A value in a message, short and in one line."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= QUOTE_MAX else text[:QUOTE_MAX] + "…"
+
+
+# --- Base64 and canonical JSON [1, 2] ---------------------------------------------------------------------------------
+
+
+def unbase64(text):
+    """Bytes from the one canonical form: standard alphabet, padding, unused bits zero."""
+    try:
+        raw = base64.b64decode(text.encode("ascii"), validate=True)
+    except (UnicodeEncodeError, binascii.Error):
+        raise Wrong("not base64") from None
+    if tobase64(raw) != text:
+        raise Wrong("not base64 in its canonical form")
+    return raw
+
+
+def tobase64(raw):
+    return base64.b64encode(raw).decode("ascii")
+
+
+def hash_of(text):
+    """32 bytes from base64."""
+    raw = unbase64(text)
+    if len(raw) != 32:
+        raise Wrong("not 32 bytes in base64")
+    return raw
+
+
+KEY = re.compile(r"[a-z][a-z0-9_]*")
+NUMBER = re.compile(r"-?[0-9][0-9.eE+-]*")
+INTEGER = re.compile(r"0|-?[1-9][0-9]{0,15}")
+# The only escapes there are: two-character ones, and \u00xx for those below U+0020 that have none.
+STRING = re.compile(r'"([^"\\\x00-\x1f]*(?:\\(?:["\\bfnrt]|u00(?:0[0-7bef]|1[0-9a-f]))[^"\\\x00-\x1f]*)*)"')
+ESCAPE = re.compile(r"\\(u00..|.)")
+SHORT = {'"': '"', "\\": "\\", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+WORDS = {"true": True, "false": False, "null": None}
+
+
+def read_json(raw):
+    """The value of canonical JSON bytes; every other form of the same value is refused."""
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as why:
+        raise Wrong(f"not UTF-8 at byte {why.start}") from None
+    value, at = read_value(text, 0, 1)
+    if at != len(text):
+        raise Wrong(f"something stands after the value, at character {at}")
+    return value
+
+
+def read_value(text, at, depth):
+    """The value at `at` and where it ends. An object or list here would be the `depth`th one."""
+    first = text[at : at + 1]
+    if first == '"':
+        return read_string(text, at)
+    if first == "{" or first == "[":
+        if depth > DEPTH_MAX:
+            raise Wrong(f"nested deeper than {DEPTH_MAX}")
+        return read_object(text, at + 1, depth) if first == "{" else read_list(text, at + 1, depth)
+    for word, value in WORDS.items():
+        if text.startswith(word, at):
+            return value, at + len(word)
+    return read_integer(text, at)
+
+
+def read_string(text, at):
+    found = STRING.match(text, at)
+    if not found:
+        raise Wrong(f"no string in canonical form at character {at}")
+    inner = found[1]
+    if "\\" in inner:
+        inner = ESCAPE.sub(lambda m: chr(int(m[1][1:], 16)) if m[1][0] == "u" else SHORT[m[1]], inner)
+    return inner, found.end()
+
+
+def read_integer(text, at):
+    found = NUMBER.match(text, at)
+    if not found:
+        raise Wrong(f"no value at character {at}")
+    if not INTEGER.fullmatch(found[0]) or abs(int(found[0])) > INTEGER_MAX:
+        raise Wrong(f"not a plain integer within ±(2^53 − 1) at character {at}")
+    return int(found[0]), found.end()
+
+
+def read_list(text, at, depth):
+    items = []
+    if text.startswith("]", at):
+        return items, at + 1
+    while True:
+        item, at = read_value(text, at, depth + 1)
+        items.append(item)
+        if text.startswith("]", at):
+            return items, at + 1
+        at = pass_over(text, at, ",")
+
+
+def read_object(text, at, depth):
+    fields, last = {}, ""
+    if text.startswith("}", at):
+        return fields, at + 1
+    while True:
+        key, at = read_string(text, at)
+        if not (KEY.fullmatch(key) or (depth == 1 and key in ("_prev", "_seq"))):
+            raise Wrong(f"the key {quote(key)} is not allowed")
+        if key <= last:
+            said = "stands twice" if key in fields else "is out of order"
+            raise Wrong(f"the key {quote(key)} {said}")
+        fields[key], at = read_value(text, pass_over(text, at, ":"), depth + 1)
+        last = key
+        if text.startswith("}", at):
+            return fields, at + 1
+        at = pass_over(text, at, ",")
+
+
+def pass_over(text, at, mark):
+    if not text.startswith(mark, at):
+        raise Wrong(f"no `{mark}` at character {at}")
+    return at + 1
+
+
+# --- The table of a leaf [2] ------------------------------------------------------------------------------------------
+
+
+def matching(kind, test, otherwise):
+    """A form: a value of just this type that passes the test."""
+
+    def check(value):
+        if type(value) is not kind or not test(value):
+            raise Wrong(otherwise)
+
+    return check
+
+
+def record(must, may):
+    """A form: an object, not empty, with all keys of `must`, any of `may`, and no other."""
+
+    def check(value):
+        if type(value) is not dict or not value:
+            raise Wrong("not an object with at least one key")
+        for key in must:
+            if key not in value:
+                raise Wrong(f"`{key}` is missing")
+        for key, item in value.items():
+            form = must.get(key) or may.get(key)
+            if not form:
+                raise Wrong(f"{quote(key)} is not one of format version 1")
+            try:
+                form(item)
+            except Wrong as why:
+                raise Wrong(f"`{key}`: {why}") from None
+
+    return check
+
+
+def listing(form):
+    """A form: a list of at least one item, each of `form`."""
+
+    def check(value):
+        if type(value) is not list or not value:
+            raise Wrong("not a list with at least one item")
+        for item in value:
+            form(item)
+
+    return check
+
+
+def is_control(char):
+    return char < " " or "\x7f" <= char <= "\x9f"
+
+
+def is_name(text):
+    """Whether a log or a key may be called so."""
+    size = len(text.encode("utf-8"))
+    return 1 <= size <= NAME_MAX and not any(c == "+" or c.isspace() or is_control(c) for c in text)
+
+
+TIME = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})\.[0-9]{6}Z")
+
+
+def is_time(text):
+    found = TIME.fullmatch(text)
+    if not found:
+        return False
+    year, month, day, hour, minute, second = map(int, found.groups())
+    days = (31, 29 if calendar.isleap(year) else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+    return 1 <= month <= 12 and 1 <= day <= days[month - 1] and hour <= 23 and minute <= 59 and second <= 59
+
+
+def is_hash(text):
+    try:
+        return len(hash_of(text)) == 32
+    except Wrong:
+        return False
+
+
+OUTCOMES = ("ok", "denied", "failed", "error", "unknown")
+ACTION = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+")
+EVENT = re.compile(r"evt_[0-9a-f]{32}")
+
+text_ = matching(str, lambda v: True, "not a string")
+name_ = matching(str, KEY.fullmatch, "not a name like `[a-z][a-z0-9_]*`")
+count_ = matching(int, lambda v: v >= 0, "not an integer from 0 on")
+hash_ = matching(str, is_hash, "not 32 bytes in canonical base64")
+
+ENTRY = record(
+    must={
+        "_prev": hash_,
+        "_seq": count_,
+        "action": matching(str, ACTION.fullmatch, "not two or more names joined by `.`"),
+        "actor": record({"type": name_}, {"auth": text_, "id": text_, "name_c": hash_, "session": text_, "via": text_}),
+        "app": record({"build": text_, "ver": text_}, {}),
+        "boot": text_,
+        "category": name_,
+        "id": matching(str, EVENT.fullmatch, "not `evt_` and 32 lower-case hex digits"),
+        "log": matching(str, is_name, "not an origin"),
+        "mono_us": count_,
+        "node": text_,
+        "outcome": matching(str, lambda v: v in OUTCOMES, "not one of " + ", ".join(OUTCOMES)),
+        "resource": record({"type": name_}, {"id": text_, "label_c": hash_}),
+        "ts": matching(str, is_time, "not a time in UTC with six digits of a second"),
+        "v": matching(int, lambda v: v == 1, "not 1"),
+    },
+    may={
+        "change": listing(record({"f": text_}, {"after_c": hash_, "before_c": hash_})),
+        "data": matching(dict, len, "not an object with at least one key"),
+        "idem": text_,
+        "net": record({}, {"ip_c": hash_, "ua_c": hash_}),
+        "on_behalf_of": text_,
+        "payload": listing(record({"c": hash_, "len": count_, "name": text_}, {})),
+        "reason": text_,
+        "refs": listing(text_),
+        "request_id": text_,
+        "subject": text_,
+    },
+)
+
+
+def judge(leaf, origin, place):
+    """The entry, or None where it is not canonical; and what is wrong with it, or None."""
+    try:
+        entry = read_json(leaf)
+    except Wrong as why:
+        return None, f"not canonical JSON: {why}"
+    try:
+        ENTRY(entry)
+        if entry["log"] != origin:
+            raise Wrong(f"`log` is {quote(entry['log'])}, another log's")
+        if entry["_seq"] != place:
+            raise Wrong(f"`_seq` is {entry['_seq']}, which is not its place")
+    except Wrong as why:
+        return entry, str(why)
+    return entry, None
+
+
+# --- Ed25519, strictly [7] --------------------------------------------------------------------------------------------
+
+P = 2**255 - 19
+D = -121665 * pow(121666, -1, P) % P
+ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
+ORDER = 2**252 + 27742317777372353535851937790883648493
+
+
+def point_of(raw):
+    """The point of the curve that 32 bytes encode in their only proper form."""
+    number = int.from_bytes(raw, "little")
+    sign, y = number >> 255, number & (2**255 - 1)
+    if y >= P:
+        raise Wrong("not in canonical form")
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * ROOT_OF_MINUS_ONE % P
+    if (x * x - square) % P:
+        raise Wrong("not a point of the curve")
+    if x == 0 and sign:
+        raise Wrong("not in canonical form")
+    return (x if x & 1 == sign else P - x), y
+
+
+def require_strong(raw):
+    """Refuses what is no point, is encoded otherwise than it must be, or has an order of at most eight."""
+    x, y = point_of(raw)
+    for _ in range(3):
+        product = D * x * x * y * y % P
+        x, y = 2 * x * y * pow(1 + product, -1, P) % P, (y * y + x * x) * pow(1 - product, -1, P) % P
+    if (x, y) == (0, 1):
+        raise Wrong("a weak point, of small order")
+
+
+def verify_signature(public, signature, message):
+    """By a key whose strength was checked. What OpenSSL would let pass is refused here first."""
+    if len(signature) != 64 or int.from_bytes(signature[32:], "little") >= ORDER:
+        raise Wrong("the signature is not in its only form")
+    require_strong(signature[:32])
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        raise Wrong("the signature does not verify") from None
+
+
+# --- Key, note, checkpoint [7, 8] -------------------------------------------------------------------------------------
+
+DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
+
+
+class Key:
+    """A verifier key: `name`, `id` (4 bytes), `public` (32 bytes), and `short`, what it is called in a report."""
+
+    def __init__(self, text):
+        parts = text.split("+", 2)
+        if len(parts) != 3 or not is_name(parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):
+            raise Wrong("not `<name>+<key id>+<base64>`")
+        typed = unbase64(parts[2])
+        if len(typed) != 33 or typed[0] != 1:
+            raise Wrong("not a key of type Ed25519")
+        self.name, self.id, self.public, self.short = parts[0], bytes.fromhex(parts[1]), typed[1:], "+".join(parts[:2])
+        if hashlib.sha256(self.name.encode("utf-8") + b"\n" + typed).digest()[:4] != self.id:
+            raise Wrong("the key id does not belong to this name and key")
+        require_strong(self.public)
+
+
+def read_key(argument):
+    """The key from the command line. What is a verifier key is never taken for the name of a file."""
+    try:
+        return Key(clean(argument))
+    except Wrong as why:
+        refused = why
+    try:
+        with open(argument, "rb") as file:
+            raw = file.read(NOTE_MAX + 1)
+    except (OSError, ValueError):
+        if argument.count("+") >= 2:  # meant as a key
+            raise refused from None
+        raise Absent(f"neither a verifier key nor a file that can be read: {quote(clean(argument))}") from None
+    try:
+        return Key(raw.decode("utf-8").removesuffix("\n"))
+    except UnicodeDecodeError:
+        raise Wrong("the key file is not UTF-8") from None
+
+
+def open_note(raw, key):
+    """The text that the key signed, and the number of lines by other keys."""
+    try:
+        note = raw.decode("utf-8")
+    except UnicodeDecodeError as why:
+        raise Wrong(f"the note is not UTF-8 at byte {why.start}") from None
+    if any(is_control(c) and c != "\n" for c in note):
+        raise Wrong("the note holds a control character")
+    body, gap, lines = note.rpartition("\n\n")
+    if not gap or not lines.endswith("\n"):
+        raise Wrong("the note has no signatures, or its last line does not end")
+    lines = lines[:-1].split("\n")
+    if len(lines) > SIGNATURES_MAX:
+        raise Wrong(f"more than {SIGNATURES_MAX} signature lines")
+    text, own = body + "\n", 0
+    for name, blob in [read_line(line) for line in lines]:
+        if (name, blob[:4]) == (key.name, key.id):
+            verify_signature(key.public, blob[4:], text.encode("utf-8"))
+            own += 1
+    if not own:
+        raise Wrong("no signature by the key given")
+    return text, len(lines) - own
+
+
+def read_line(line):
+    """Name of the key, and key id with signature."""
+    dash, _, rest = line.partition(" ")
+    name, _, blob = rest.partition(" ")
+    if dash != "\u2014" or not is_name(name):
+        raise Wrong(f"not a signature line: {quote(line)}")
+    raw = unbase64(blob)
+    if len(raw) < 5:
+        raise Wrong(f"a signature line holds no signature: {quote(line)}")
+    return name, raw
+
+
+def read_checkpoint(text):
+    """Origin, size and root of the signed text."""
+    lines = text.split("\n")
+    if len(lines) != 4 or lines[3]:
+        raise Wrong("the checkpoint is not exactly three lines")
+    origin, decimal = lines[:2]
+    if not is_name(origin):
+        raise Wrong("the first line is not an origin")
+    if not DECIMAL.fullmatch(decimal) or int(decimal) > SIZE_MAX:
+        raise Wrong("the second line is not a number of entries without leading zeros, at most 2^63 − 1")
+    size, root = int(decimal), hash_of(lines[2])
+    if size == 0 and root != Tree().root():
+        raise Wrong("the root of an empty log is not that of the empty tree")
+    return origin, size, root
+
+
+# --- The tree, and the names of its tiles [5, 6] ----------------------------------------------------------------------
+
+
+def leaf_hash(leaf):
+    return hashlib.sha256(b"\0" + leaf).digest()
+
+
+def node_hash(left, right):
+    return hashlib.sha256(b"\1" + left + right).digest()
+
+
+class Tree:
+    """The tree over the hashes pushed so far, kept as its full subtrees, the largest first."""
+
+    def __init__(self, hashes=()):
+        self.peaks = []
+        for digest in hashes:
+            self.push(digest)
+
+    def push(self, digest):
+        height = 0
+        while self.peaks and self.peaks[-1][0] == height:
+            digest = node_hash(self.peaks.pop()[1], digest)
+            height += 1
+        self.peaks.append((height, digest))
+
+    def root(self):
+        if not self.peaks:
+            return hashlib.sha256(b"").digest()
+        root = self.peaks[-1][1]
+        for _, left in reversed(self.peaks[:-1]):
+            root = node_hash(left, root)
+        return root
+
+    def root_with(self, digest):
+        """The root after one more push, which is not done."""
+        other = Tree()
+        other.peaks = list(self.peaks)
+        other.push(digest)
+        return other.root()
+
+
+def hashes_at(kind, size):
+    """How many hashes a level has, or entries there are: `kind` is a level or "entries"."""
+    return size >> (8 * (0 if kind == "entries" else kind))
+
+
+def files_at(kind, size):
+    return -(-hashes_at(kind, size) // WIDTH)
+
+
+def width_of(kind, index, size):
+    """How many of its 256 places a file of the log has filled."""
+    return min(WIDTH, hashes_at(kind, size) - WIDTH * index)
+
+
+def path_of(kind, index, size):
+    """The name of a bundle or hash tile that a log of this size has."""
+    digits = str(index)
+    digits = digits.zfill(-(-len(digits) // 3) * 3)
+    groups = [digits[at : at + 3] for at in range(0, len(digits), 3)]
+    name = "/".join(["x" + group for group in groups[:-1]] + groups[-1:])
+    width = width_of(kind, index, size)
+    return f"tile/{kind}/{name}" + ("" if width == WIDTH else f".p/{width}")
+
+
+PLACE = re.compile(r"tile/(entries|[0-9])/((?:x[0-9]{3}/){0,6}[0-9]{3})(?:\.p/[0-9]{1,3})?")
+
+
+def place_of(path, size):
+    """Kind and index of a file if a log of this size has one of exactly this name."""
+    found = PLACE.fullmatch(path)
+    if not found:
+        return None
+    kind = found[1] if found[1] == "entries" else int(found[1])
+    index = int(re.sub("[x/]", "", found[2]))
+    belongs = index < files_at(kind, size) and path_of(kind, index, size) == path
+    return (kind, index) if belongs else None
+
+
+# --- Files of an export [6] -------------------------------------------------------------------------------------------
+
+
+class Export:
+    """A folder. `read` takes regular files only and no more of them than asked for."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def read(self, path, limit):
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        full = os.path.join(self.folder, path)
+        try:
+            if not stat.S_ISREG(os.lstat(full).st_mode):
+                raise Wrong("not a regular file")
+            with open(os.open(full, flags), "rb") as file:
+                raw = file.read(limit + 1)
+        except (FileNotFoundError, NotADirectoryError):
+            raise Absent("the file is missing") from None
+        except OSError as why:
+            raise Absent(f"the file cannot be read: {os.strerror(why.errno)}") from None
+        if len(raw) > limit:
+            raise Wrong(f"longer than the {limit} bytes it may have")
+        return raw
+
+    def listing(self, path):
+        """What lies in a folder, by name."""
+        full = os.path.join(self.folder, path)
+        if os.path.islink(full) or (os.path.exists(full) and not os.path.isdir(full)):
+            raise Wrong("not a folder")
+        try:
+            with os.scandir(full) as found:
+                return sorted(found, key=lambda item: item.name)
+        except FileNotFoundError:
+            return []
+        except OSError as why:
+            raise Absent(f"the folder cannot be read: {os.strerror(why.errno)}") from None
+
+    def files(self, path, size, report):
+        """What is below a folder and is no folder itself or has the name of a file of the log: path, place, entry."""
+        folders = [path]
+        while folders:
+            folder = folders.pop()
+            try:
+                items = self.listing(folder)
+            except (Absent, Wrong) as why:
+                report.fail(why, folder)
+                continue
+            deeper = []
+            for item in items:
+                below = f"{folder}/{item.name}"
+                place = place_of(below, size)
+                if item.is_dir(follow_symlinks=False) and not place:
+                    deeper.append(below)
+                else:
+                    yield below, place, item
+            folders += reversed(deeper)
+
+
+def survey(export, size, report):
+    """Names every file under `tile` that does not belong there; gives the indexes of those that do, by kind."""
+    present = {}
+    for path, place, item in export.files("tile", size, report):
+        if not place:
+            report.add("wrong", f"surplus: a log of {size} entries has no such file", path)
+            continue
+        kind, index = place
+        present.setdefault(kind, array.array("Q")).append(index)
+        if kind == "entries":
+            continue
+        if not item.is_file(follow_symlinks=False):
+            report.add("wrong", "not a regular file", path)
+        elif item.stat(follow_symlinks=False).st_size != 32 * width_of(kind, index, size):
+            report.add("wrong", f"the tile is not {width_of(kind, index, size)} hashes of 32 bytes", path)
+    return {kind: array.array("Q", sorted(indexes)) for kind, indexes in present.items()}
+
+
+def gaps(indexes, total):
+    """Each index that is there as (index, None), each range that is not as (first, end)."""
+    at = 0
+    for index in itertools.chain(indexes, [total]):
+        if index > at:
+            yield at, index
+        if index < total:
+            yield index, None
+        at = index + 1
+
+
+def name_missing_tiles(present, size, report):
+    """Hash tiles are there all or none. Gives how many there must be."""
+    levels = [level for level in range(8) if files_at(level, size)]
+    if not any(present.get(level) for level in levels):
+        return 0
+    for level in levels:
+        for first, end in gaps(present.get(level, ()), files_at(level, size)):
+            if end is not None:
+                report.add_missing(level, first, end, size)
+    return sum(files_at(level, size) for level in levels)
+
+
+# --- Report [10] ------------------------------------------------------------------------------------------------------
+
+NOT_CHECKED = (
+    "freshness: whether the log has grown since this checkpoint, or was rolled back before it",
+    "completeness: whether every act was entered, and whether what was entered is true",
+    "time: `ts` is the server's clock; there are no witnesses and no time-stamps here",
+    "commitments: what was committed is not in an export",
+    "that each `id` is unique",
+)
+VERDICTS = {0: "ok", 1: "wrong", 2: "incomplete"}
+TITLES = {
+    0: "OK: every entry is as it was signed",
+    1: "WRONG: what is here is not what was signed",
+    2: "INCOMPLETE: something that must be here is absent or cannot be read",
+}
+
+
+def clean(text):
+    """Text as it may be printed: bytes of a file name that are not UTF-8 become U+FFFD."""
+    return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+class Report:
+    """What was found. The exit status follows from it and from nothing else."""
+
+    def __init__(self):
+        self.key = self.origin = self.size = self.root = self.computed_root = None
+        self.entries_checked = self.tiles_checked = self.total = 0
+        self.kinds, self.findings, self.notes = set(), [], []
+        self.first = self.rank = None  # wrong before absent, entries before files, bundles before hash tiles
+
+    def add(self, kind, what, path=None, seq=None):
+        """A finding names an entry or a file; where a bundle cannot be taken apart, both."""
+        finding = {"kind": kind, "path": path and clean(path), "seq": seq, "what": clean(str(what))}
+        self.kinds.add(kind)
+        self.total += 1
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(finding)
+        rank = (kind != "wrong", seq is None, seq or 0, not (path or "").startswith("tile/entries/"))
+        if self.first is None or rank < self.rank:
+            self.first, self.rank = finding, rank
+
+    def fail(self, why, path=None, seq=None):
+        self.add("absent" if isinstance(why, Absent) else "wrong", why, path, seq)
+
+    def add_missing(self, kind, first, end, size):
+        """Files `first` to `end` of a kind are missing: one finding."""
+        more = f", and {end - first - 1} after it" if end - first > 1 else ""
+        self.add("absent", "the file is missing" + more, path_of(kind, first, size))
+
+    def exit(self):
+        return 1 if "wrong" in self.kinds else 2 if self.kinds else 0
+
+    def to_json(self):
+        values = {
+            "computed_root": self.computed_root and tobase64(self.computed_root),
+            "entries_checked": self.entries_checked,
+            "exit": self.exit(),
+            "findings": self.findings,
+            "findings_total": self.total,
+            "first_bad": self.first,
+            "integrity": VERDICTS[self.exit()],
+            "key": self.key and self.key.short,
+            "not_checked": list(NOT_CHECKED),
+            "notes": self.notes,
+            "origin": self.origin,
+            "root": self.root and tobase64(self.root),
+            "size": self.size,
+            "tiles_checked": self.tiles_checked,
+        }
+        return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+
+    def to_text(self):
+        lines = [TITLES[self.exit()]]
+        if self.first:
+            lines.append("  first bad   " + told(self.first))
+        if self.root is not None:
+            lines.append(f"  entries     {self.entries_checked} of {self.size} checked")
+            lines.append(f"  hash tiles  {self.tiles_checked} checked")
+            lines.append(f"  root        {tobase64(self.root)}")
+            lines.append(f"  origin      {self.origin}")
+        if self.key:
+            lines.append(f"  key         {self.key.short}")
+        lines += ["Findings"] * bool(self.findings) + ["  - " + told(finding) for finding in self.findings]
+        if self.total > len(self.findings):
+            lines.append(f"  - and {self.total - len(self.findings)} more")
+        lines += ["Notes"] * bool(self.notes) + ["  - " + note for note in self.notes]
+        lines += ["Not checked"] + ["  - " + part for part in NOT_CHECKED]
+        return "".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", line) + "\n" for line in lines)
+
+
+def told(finding):
+    place = f"entry {finding['seq']}" if finding["seq"] is not None else None
+    return ": ".join(part for part in (finding["path"], place, finding["what"]) if part)
+
+
+# --- Hash tiles [5, 6] ------------------------------------------------------------------------------------------------
+
+
+class Tiles:
+    """Makes every hash tile anew from the hashes below it and compares. A hash that cannot be known is None."""
+
+    def __init__(self, export, size, report):
+        self.export, self.size, self.report = export, size, report
+        self.rows, self.closed = {}, {}
+
+    def push(self, digest, level=0):
+        row = self.rows.setdefault(level, [])
+        row.append(digest)
+        if len(row) == WIDTH:
+            self.compare(level)
+            self.rows[level] = []
+            self.closed[level] = self.closed.get(level, 0) + 1
+            self.push(None if None in row else Tree(row).root(), level + 1)
+
+    def skip(self, count, level=0):
+        """`count` hashes cannot be known. Of whole tiles of those nothing is compared."""
+        while count and self.rows.get(level):
+            self.push(None, level)
+            count -= 1
+        if count >= WIDTH:
+            self.closed[level] = self.closed.get(level, 0) + count // WIDTH
+            self.skip(count // WIDTH, level + 1)
+        self.rows.setdefault(level, []).extend([None] * (count % WIDTH))
+
+    def fill(self, hashes):
+        """The hashes of entries that cannot be read, as tiles told them, or None."""
+        for digest in hashes:
+            self.push(digest)
+
+    def finish(self):
+        for level in sorted(self.rows):
+            if self.rows[level]:
+                self.compare(level)
+
+    def compare(self, level):
+        """Whether a tile is there and in form was told before, so here that is passed over."""
+        row, index = self.rows[level], self.closed.get(level, 0)
+        path = path_of(level, index, self.size)
+        try:
+            raw = self.export.read(path, 32 * len(row))
+        except (Absent, Wrong):
+            return
+        if len(raw) != 32 * len(row):
+            return
+        self.report.tiles_checked += 1
+        for at, digest in enumerate(row):
+            if digest is not None and raw[32 * at : 32 * at + 32] != digest:
+                self.report.add("wrong", f"hash {at} of the tile does not follow from the entries", path)
+                return
+
+
+def tile_hashes(export, index, size):
+    """The hashes of a tile of level 0."""
+    width = width_of(0, index, size)
+    raw = export.read(path_of(0, index, size), 32 * width)
+    if len(raw) != 32 * width:
+        raise Wrong("the tile is too short")
+    return [raw[at : at + 32] for at in range(0, len(raw), 32)]
+
+
+def tiles_add_up(export, size, root):
+    """Whether the hash tiles of level 0 lead to the signed root, so that they say what each entry was; or None if not
+    all of them can be read."""
+    tree = Tree()
+    try:
+        for index in range(files_at(0, size)):
+            for digest in tile_hashes(export, index, size):
+                tree.push(digest)
+    except (Absent, Wrong):
+        return None
+    return tree.root() == root
+
+
+# --- Entries and their chain [2, 4, 10] -------------------------------------------------------------------------------
+
+
+class Chain:
+    """Takes the entries in their order and names the first that is not as it was."""
+
+    def __init__(self, origin, size, root, report):
+        self.origin, self.size, self.root, self.report = origin, size, root, report
+        self.place, self.tree, self.whole = 0, Tree(), True
+        self.before = bytes(32)  # the hash that the next entry must name, None if it cannot be known
+        self.blamed = False  # whether the entry before was named already
+        self.doubt = None  # a link that does not hold: place and hash of the later entry with the right `_prev`
+        self.time, self.backward = "", 0
+
+    def blame(self, seq, what):
+        self.report.add("wrong", what, seq=seq)
+
+    def push(self, leaf, signed):
+        """One entry; `signed` is its hash as tiles tell it that add up to the signed root, or None."""
+        digest, place = leaf_hash(leaf), self.place
+        entry, fault = judge(leaf, self.origin, place)
+        differs = signed is not None and digest != signed
+        if differs:
+            fault = "not the entry whose hash is in tile/0, and the hashes there add up to the signed root"
+        named = named_before(entry, place)
+        self.settle(named)
+        if fault:
+            self.blame(place, fault)
+        elif entry["ts"] < self.time:
+            self.backward += 1
+        self.time = self.time if fault else entry["ts"]
+        self.link(leaf, named, bool(fault), differs)
+        self.tree.push(digest)
+        self.before, self.place = digest, place + 1
+        self.report.entries_checked += 1
+
+    def link(self, leaf, named, fault, differs):
+        """Compares what the entry names with the entry before. Who is to blame, the entry after tells."""
+        before_blamed, self.blamed = self.blamed, fault
+        if None in (named, self.before) or named == self.before or before_blamed or differs:
+            return
+        if self.place == 0:
+            if not fault:
+                self.blame(0, "`_prev` of the first entry is not 32 zero bytes")
+            self.blamed = True
+            return
+        right = leaf_hash(leaf[:10] + tobase64(self.before).encode("ascii") + leaf[54:])
+        self.doubt = (self.place, right, fault, self.whole and self.tree.root_with(right))
+
+    def settle(self, successor_names, last=False):
+        """Decides a link in doubt, now that it is known what the next entry names, or that none follows."""
+        if not self.doubt:
+            return
+        place, right, fault, root = self.doubt
+        self.doubt = None
+        if successor_names == right or (last and place == self.size - 1 and root == self.root):
+            if not fault:
+                self.blame(place, "`_prev` is not the hash of the entry before, and only it was changed")
+            self.blamed = True
+        else:
+            self.blame(place - 1, f"entry {place} does not name its hash in `_prev`")
+
+    def skip(self, count):
+        """`count` entries cannot be read."""
+        if count:
+            self.settle(None)
+            self.place += count
+            self.before, self.blamed, self.whole, self.time = None, False, False, ""
+
+    def finish(self):
+        self.settle(None, last=True)
+        if self.whole:
+            self.report.computed_root = self.tree.root()
+        if self.backward:
+            self.report.notes.append(f"{self.backward} entries carry an earlier time than the entry before them")
+        if not self.whole or self.report.computed_root == self.root:
+            return
+        if self.report.first is None or self.report.first["seq"] is None:
+            what = "the root is not the signed one though every link holds: this entry was changed, or the checkpoint,"
+            self.blame(self.size - 1, what + " or the log was chained anew; these cannot be told apart here")
+
+
+def named_before(entry, place):
+    """The hash that an entry names in `_prev`, if it can be read and stands at its place."""
+    if type(entry) is not dict or entry.get("_seq") != place or type(entry.get("_prev")) is not str:
+        return None
+    return hash_of(entry["_prev"]) if is_hash(entry["_prev"]) else None
+
+
+def frames(raw, width):
+    """The leaves of a bundle. Raises where its bytes end too early or go on too long."""
+    at = 0
+    for _ in range(width):
+        end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
+        if at + 2 > len(raw) or end > len(raw):
+            raise Wrong("the bundle ends before this entry does")
+        yield raw[at + 2 : end]
+        at = end
+    if at != len(raw):
+        raise Wrong(f"the bundle goes on after its {width} entries")
+
+
+# --- All of it [10] ---------------------------------------------------------------------------------------------------
+
+
+def verify(folder, key_argument):
+    """The report on an export, given the key or the name of its file."""
+    report, export = Report(), Export(folder)
+    try:
+        report.key = read_key(key_argument)
+    except (Absent, Wrong) as why:
+        report.fail(type(why)(f"the key: {why}"))
+        return report
+    if not os.path.isdir(folder):
+        report.add("absent", f"there is no folder {quote(clean(folder))}")
+        return report
+    try:
+        text, others = open_note(export.read("checkpoint", NOTE_MAX), report.key)
+        origin, size, root = read_checkpoint(text)
+        if origin != report.key.name:
+            raise Wrong(f"the checkpoint is of the log {quote(origin)}, which is not the key's name")
+    except (Absent, Wrong) as why:
+        report.fail(why, "checkpoint")
+        return report
+    report.origin, report.size, report.root = origin, size, root
+    note_the_rest(export, others, report)
+    verify_log(export, origin, size, root, report)
+    return report
+
+
+def note_the_rest(export, others, report):
+    if others:
+        report.notes.append(f"{others} signatures by other keys were not checked")
+    try:
+        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile")]
+    except Absent:
+        return
+    if names:
+        shown = ", ".join(quote(clean(name)) for name in names[:FINDINGS_MAX])
+        more = f" and {len(names) - FINDINGS_MAX} more" if len(names) > FINDINGS_MAX else ""
+        report.notes.append(f"files beside the log, not read: {shown}{more}")
+
+
+def verify_log(export, origin, size, root, report):
+    present = survey(export, size, report)
+    tiles_needed = name_missing_tiles(present, size, report)
+    told_by_tiles = tiles_add_up(export, size, root) if tiles_needed else None
+    chain, tiles = Chain(origin, size, root, report), Tiles(export, size, report)
+    for first, end in gaps(present.get("entries", ()), files_at("entries", size)):
+        if end is None:
+            verify_bundle(export, first, size, chain, tiles, told_by_tiles)
+            continue
+        report.add_missing("entries", first, end, size)
+        chain.skip(min(WIDTH * end, size) - WIDTH * first)
+        if told_by_tiles:
+            for index in range(first, end):
+                tiles.fill(tile_hashes(export, index, size))
+        else:
+            tiles.skip(min(WIDTH * end, size) - WIDTH * first)
+    chain.finish()
+    tiles.finish()
+    if told_by_tiles is False and "wrong" not in report.kinds:
+        report.add("wrong", "the hash tiles do not add up to the signed root", "tile/0")
+    all_read = report.entries_checked == size and report.tiles_checked == tiles_needed
+    if not report.kinds and not (all_read and report.computed_root == root):
+        report.add("absent", "the export changed while it was read")
+
+
+def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
+    """Every entry of one bundle, and the hash tile above it."""
+    path, width, start = path_of("entries", index, size), width_of("entries", index, size), WIDTH * index
+    signed = tile_hashes(export, index, size) if told_by_tiles else [None] * width
+    try:
+        raw = export.read(path, BUNDLE_MAX)
+    except (Absent, Wrong) as why:
+        chain.report.fail(why, path)
+    else:
+        try:
+            for at, leaf in enumerate(frames(raw, width)):
+                chain.push(leaf, signed[at])
+                tiles.push(signed[at] or leaf_hash(leaf))
+        except Wrong as why:
+            chain.report.fail(why, path, chain.place)
+    read = chain.place - start
+    chain.skip(width - read)
+    tiles.fill(signed[read:])
+
+
+class Once(argparse.Action):
+    """An option that may be given one time only."""
+
+    def __call__(self, parser, namespace, value, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f"{option_string} is given twice")
+        setattr(namespace, self.dest, value)
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description="Verify an exported audit trail.", allow_abbrev=False)
+    parser.add_argument("dir", metavar="DIR", help="the folder that was exported")
+    parser.add_argument("--key", metavar="VKEY", required=True, action=Once, help="the verifier key, or a file with it")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    chosen = parser.parse_args(arguments)
+    if Ed25519PublicKey is None:
+        parser.error("the package `cryptography` is missing; install it (Debian: python3-cryptography)")
+    report = verify(chosen.dir, chosen.key)
+    output = report.to_json() if chosen.json else report.to_text()
+    sys.stdout.buffer.write(output.encode("utf-8"))
+    return report.exit()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except Exception:  # a fault of this program is no verdict on the export
+        traceback.print_exc()
+        sys.exit(2)
