@@ -8,6 +8,7 @@ mod golden;
 mod house;
 mod leaves;
 mod notes;
+mod python;
 mod support;
 mod tamper;
 mod trees;
