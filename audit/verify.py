@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A second verifier of exported audit trails, made from README.md in this folder and from nothing else.
+"""A second verifier of exported audit trails, made from README.md in this folder and sharing no code with the first.
 
     verify.py DIR --key VKEY [--json]
 
