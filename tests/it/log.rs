@@ -24,7 +24,7 @@ async fn grow(app: &TestApp, size: u64) -> u64 {
         }
         db.settle().await.expect("settles");
     }
-    app.app.keeper.sign_now().await.expect("signs");
+    app.sign().await;
     *db.size().borrow()
 }
 

@@ -16,9 +16,8 @@ use countersign::identity::tokens;
 use countersign::policy::Role;
 use serde_json::json;
 
-use crate::support::app::PASSWORD;
 use crate::support::person::{BOUNDARY, multipart};
-use crate::support::{Reply, TestApp, TestPerson, check};
+use crate::support::{Reply, TestApp, TestPerson, app::PASSWORD, check};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
 
@@ -191,7 +190,7 @@ fn every_route_has_a_rule_and_the_public_ones_are_listed() {
 #[tokio::test]
 async fn a_stranger_gets_to_the_public_routes_alone() {
     check(async |app| {
-        app.app.keeper.sign_now().await.expect("signs");
+        app.sign().await;
         let ids = nobody();
         for route in table() {
             let stranger = app.stranger();
@@ -261,6 +260,7 @@ async fn the_session_of_a_disabled_person_is_worth_nothing() {
 async fn every_role_gets_what_the_policy_allows_and_hears_403_for_the_rest() {
     check(async |app| {
         let mut people = Vec::new();
+        app.sign().await;
         for role in Role::ALL {
             people.push((role, app.person(&[role]).await));
         }

@@ -142,6 +142,12 @@ impl TestApp {
         self.clock.advance(secs * SECOND);
     }
 
+    /// Has everything so far linked and signed.
+    pub async fn sign(&self) {
+        self.app.db.settle().await.expect("everything is sequenced");
+        self.app.keeper.sign_now().await.expect("signs");
+    }
+
     /// The actions in the trail, oldest first, as `action outcome`.
     pub async fn db_actions(&self) -> Vec<String> {
         self.app.db.settle().await.expect("everything is sequenced");
