@@ -62,6 +62,7 @@ pub const REVOKE_TOKENS: &str = "update api_token set revoked_at = $3, last_audi
 pub const RESOLVE_TOKEN: &str = "select t.id, t.person_id, t.scopes, p.username, coalesce(seen.seen_at, 0) as seen_at, (select string_agg(r.role, ' ' order by r.role) from person_role r where r.person_id = p.id and r.revoked_at is null) as roles from api_token t join person p on p.id = t.person_id left join token_seen seen on seen.token_id = t.id where t.secret_hash = $1 and t.revoked_at is null and t.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
 pub const TOKENS: &str = "select t.id, t.name, t.scopes, t.made_at, t.expires_at, t.revoked_at, seen.seen_at, seen.client_sealed from api_token t left join token_seen seen on seen.token_id = t.id where t.person_id = $1 order by t.made_at desc limit 100";
 pub const LIVE_TOKENS: &str = "select count(*) from api_token where person_id = $1 and revoked_at is null and expires_at > $2";
+pub const TOKEN_ENDS: &str = "select expires_at from api_token where id = $1";
 pub const TOKEN_OF: &str = "select id from api_token where id = $1 and person_id = $2 and revoked_at is null";
 pub const TOKEN_SEEN: &str = "insert into token_seen (token_id, seen_at, reads, client_sealed) values ($1, $2, 0, $3) on conflict (token_id) do update set seen_at = excluded.seen_at, client_sealed = excluded.client_sealed";
 
@@ -133,6 +134,7 @@ pub const ALL: &[&str] = &[
     RESOLVE_TOKEN,
     TOKENS,
     LIVE_TOKENS,
+    TOKEN_ENDS,
     TOKEN_OF,
     TOKEN_SEEN,
     TOUCH_THROTTLE,

@@ -6,7 +6,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{PersonId, TokenId};
 use crate::db::{Chore, Db, Detail};
 use crate::policies::SessionPolicy;
-use crate::policy::{Origin, Permit, Policy, Role};
+use crate::policy::{Auth, Origin, Permit, Policy, Role, Who};
 use crate::repeat::Repeat;
 use crate::vault::Place;
 
@@ -109,7 +109,12 @@ pub async fn create(db: &Db, policy: &SessionPolicy, permit: Permit<CreateToken>
     if live >= policy.tokens_max {
         return Err(Error::TooManyOf);
     }
-    let expires_at = after(now, new.days.clamp(1, policy.token_days_max) * 86_400);
+    let mut expires_at = after(now, new.days.clamp(1, policy.token_days_max) * 86_400);
+    // A token made by a token does not outlive it: else one that leaked could renew itself for ever.
+    if let Who::Person { auth: Auth::Token(maker), .. } = &permit.actor().who {
+        let ends: Option<(i64,)> = tx.query(sql::TOKEN_ENDS).bind(maker).optional().await?;
+        expires_at = ends.map_or(expires_at, |(ends,)| expires_at.min(ends));
+    }
     let scopes = new.scopes.join(" ");
     tx.write(sql::INSERT_TOKEN)
         .bind(&id)

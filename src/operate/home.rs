@@ -65,6 +65,8 @@ pub struct SignIn {
     pub address: Option<String>,
     /// With what.
     pub agent: Option<String>,
+    /// What was sealed of it cannot be opened any more.
+    pub erased: bool,
 }
 
 /// The newest sign-ins of a person, at most five.
@@ -77,7 +79,8 @@ pub async fn sign_ins(db: &Db, person: &PersonId) -> Result<Vec<SignIn>, DbError
     for row in rows {
         let opened = crate::trail::read::open_actor(db, &row.id, row.sealed.as_deref()).await?;
         let value = |name: &str| opened.get(name).map(str::to_owned);
-        out.push(SignIn { at: row.at, address: value("net.ip"), agent: value("net.ua") });
+        let erased = row.sealed.is_some() && opened.get("actor.name").is_none();
+        out.push(SignIn { at: row.at, address: value("net.ip"), agent: value("net.ua"), erased });
     }
     Ok(out)
 }

@@ -113,7 +113,8 @@ fn name(ctx: &Ctx) -> String {
 }
 
 fn address(ctx: &Ctx, sign_in: &SignIn) -> String {
-    sign_in.address.clone().unwrap_or_else(|| ctx.app.text("erased", &[]))
+    // What was never there was not erased.
+    sign_in.address.clone().unwrap_or_else(|| ctx.app.text(if sign_in.erased { "erased" } else { "none-shown" }, &[]))
 }
 
 fn sign_in(ctx: &Ctx, sign_in: &SignIn) -> ShownSignIn {
@@ -248,6 +249,19 @@ mod tests {
             "flash": null, "banner": null, "trail": null, "page_title_error": false,
         });
         Templates::new(std::sync::Arc::new(Texts::english())).render(name, base, page).expect("it renders")
+    }
+
+    #[test]
+    fn the_integrity_card_speaks_the_viewers_time() {
+        let base = serde_json::json!({
+            "nonce": "n", "csrf_token": "t", "assets": { "css": "c", "js": "j", "icons": "i", "mark": "m" }, "lang": "en", "path": "/", "now": 0,
+            "time_zone": "Europe/Zurich", "viewer": null, "flash": null, "banner": null,
+            "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "ok": true }, "page_title_error": false,
+        });
+        let page = serde_json::json!({ "checked_at": 0, "checks": [], "facts": [] });
+        let shown = Templates::new(std::sync::Arc::new(Texts::english())).render("status.html", base, page).expect("it renders");
+        let card = shown.split("seal-title").nth(2).expect("the card");
+        assert!(card.contains("01:00 CET"), "{shown}");
     }
 
     #[test]

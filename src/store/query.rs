@@ -114,6 +114,11 @@ impl<'c> Query<'c> {
         if let Some(error) = self.error.take() {
             return Err(error);
         }
+        if let Target::Lite(lite, _) = &self.target
+            && !lite.in_transaction()
+        {
+            return Err(StoreError::Batch("SQLite has undone the batch".into()));
+        }
         let wanted = placeholders(self.sql.as_str());
         if wanted == self.bound {
             return Ok(());

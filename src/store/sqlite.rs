@@ -113,6 +113,11 @@ impl Lite {
         self.prepared(sql, binds, |statement| statement.raw_execute()).map(|n| n as u64)
     }
 
+    /// Is a transaction open? After a hard fault SQLite has ended it by itself, and a statement would commit alone.
+    pub(super) fn in_transaction(&self) -> bool {
+        !self.conn.is_autocommit()
+    }
+
     /// Prepares a statement and throws it away.
     pub(super) fn check(&self, sql: &str) -> rusqlite::Result<()> {
         self.conn.prepare(sql).map(drop)

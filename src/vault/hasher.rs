@@ -88,9 +88,11 @@ impl Hasher {
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, HashError> {
-        let _place = self.waiting.clone().try_acquire_owned().map_err(|_| HashError::Busy)?;
+        let place = self.waiting.clone().try_acquire_owned().map_err(|_| HashError::Busy)?;
         let (tell, told) = oneshot::channel();
         let work = move || {
+            // Held until now: who goes away leaves its place only when its turn has come, so the queue cannot grow.
+            let _place = place;
             // Nobody waits any more: somebody else's turn.
             if !tell.is_closed() {
                 let _ = tell.send(work());

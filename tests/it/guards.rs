@@ -79,6 +79,26 @@ async fn replace_does_not_slip_past_the_guards() {
 }
 
 #[tokio::test]
+async fn no_statement_commits_alone_after_its_batch_was_undone() {
+    check(async |app| {
+        if !matches!(app.app.db.store(), Store::Sqlite { .. }) {
+            println!("skipped: on PostgreSQL each act has a transaction of its own");
+            return;
+        }
+        let store = app.app.db.store();
+        let mut work = store.begin().await.expect("begins");
+        // As SQLite does when the disk is full, or a statement is broken off.
+        work.query("rollback").execute().await.expect("ends the transaction");
+        assert!(work.query("insert into fixed (name, value) values ('alone', 'x')").execute().await.is_err());
+        assert!(work.commit(None).await.is_err());
+        let alone: i64 = app.app.db.query("select count(*) from fixed where name = 'alone'").scalar().await.expect("counts");
+        assert_eq!(alone, 0);
+        app.person(&[Role::Admin]).await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_dropped_act_leaves_nothing_and_holds_up_nobody() {
     check(async |app| {
         let person = app.person(&[Role::Admin]).await;

@@ -21,6 +21,23 @@ async fn a_token_does_what_its_scopes_say_and_no_more() {
 }
 
 #[tokio::test]
+async fn a_token_made_by_a_token_does_not_outlive_it() {
+    check(async |app| {
+        let maker = app.person(&[Role::Admin]).await.token(&[Role::Admin], &["token.create", "token.list", "person.list"]).await;
+        let body = serde_json::json!({ "name": "successor", "scopes": ["person.list"], "days": 90 });
+        let ends: i64 = app.app.db.query("select max(expires_at) from api_token").scalar().await.expect("reads");
+        let mut last = String::new();
+        for _ in 0..2 {
+            app.advance(3600);
+            last = maker.post("/api/v1/tokens", &body).await.expect(201).json()["id"].as_str().expect("an id").to_owned();
+        }
+        let successor: i64 = app.app.db.query("select expires_at from api_token where id = $1").bind(last).scalar().await.expect("reads");
+        assert_eq!(successor, ends);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_token_in_an_address_is_refused_whatever_it_is() {
     check(async |app| {
         for query in ["api_key=abc", "token=abc", "access_token=x", "API_KEY=1", "x=cs_abc"] {
