@@ -78,7 +78,7 @@ async fn markup_planted_in_every_text_stays_text_on_every_page() {
             request.headers_mut().insert(header::USER_AGENT, MARKUP.parse().expect("a header"));
             agent.send(request).await.expect(303);
         }
-        app.app.db.settle().await.expect("settles");
+        app.sign().await;
 
         let listed = all.get("/admin/users?q=planted").await.expect(200).text();
         let id = listed
