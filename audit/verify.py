@@ -632,7 +632,7 @@ def name_missing_tiles(present, size, report):
     return sum(files_at(level, size) for level in levels)
 
 
-# --- Report [10] ------------------------------------------------------------------------------------------------------
+# --- Report [12] ------------------------------------------------------------------------------------------------------
 
 NOT_CHECKED = (
     "freshness: whether the log has grown since this checkpoint, or was rolled back before it",
@@ -806,7 +806,7 @@ def tiles_add_up(export, size, root):
     return tree.root() == root
 
 
-# --- Entries and their chain [2, 4, 10] -------------------------------------------------------------------------------
+# --- Entries and their chain [2, 4, 12] -------------------------------------------------------------------------------
 
 
 class Chain:
@@ -908,7 +908,7 @@ def frames(raw, width):
         raise Wrong(f"the bundle goes on after its {width} entries")
 
 
-# --- All of it [10] ---------------------------------------------------------------------------------------------------
+# --- All of it [12] ---------------------------------------------------------------------------------------------------
 
 
 def verify(folder, key_argument):

@@ -32,11 +32,7 @@ const NOT_CHECKED: [&str; 4] = [
 /// Checks the export in `dir` against `key`, which must have been got by another way than `dir`.
 #[must_use]
 pub fn directory(dir: &Path, key: &Vkey) -> Report {
-    let mut report = Report {
-        key: Some(format!("{}+{:08x}", key.name(), u32::from_be_bytes(key.id()))),
-        not_checked: NOT_CHECKED.map(str::to_owned).to_vec(),
-        ..Report::default()
-    };
+    let mut report = Report { key: Some(key.named().short()), not_checked: NOT_CHECKED.map(str::to_owned).to_vec(), ..Report::default() };
     match checkpoint(dir, key) {
         Ok((checkpoint, unknown_signatures)) => {
             if unknown_signatures > 0 {

@@ -6,11 +6,13 @@
 mod base64;
 pub mod bundle;
 pub mod checkpoint;
+pub mod cosign;
 mod error;
 mod files;
 pub mod json;
 pub mod leaf;
 pub mod note;
+pub mod policy;
 pub mod proof;
 pub mod report;
 mod tiles;

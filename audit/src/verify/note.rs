@@ -4,7 +4,7 @@
 
 use super::{
     Error, base64,
-    vkey::{self, Vkey},
+    vkey::{self, Named, Vkey},
 };
 
 /// Longest note that is read, in bytes.
@@ -27,6 +27,39 @@ pub struct Note {
 /// # Errors
 /// When the note is not in form, has no signature by `key`, or has one that does not verify.
 pub fn open(note: &[u8], key: &Vkey) -> Result<Note, Error> {
+    let (text, lines) = split(note)?;
+    let (mut known, mut unknown) = (0, 0);
+    for line in lines {
+        if line.is_by(key.named()) {
+            key.verify(text.as_bytes(), &line.signature)?;
+            known += 1;
+        } else {
+            unknown += 1;
+        }
+    }
+    if known == 0 {
+        return Err(Error::new(format!("the note has no signature by the key given, `{}`", key.name())));
+    }
+    Ok(Note { text: text.to_owned(), unknown_signatures: unknown })
+}
+
+/// One signature line, not verified.
+pub(super) struct Line<'a> {
+    name: &'a str,
+    id: [u8; 4],
+    /// What follows the key id, at least a byte.
+    pub(super) signature: Vec<u8>,
+}
+
+impl Line<'_> {
+    /// Whether the line says that it is by `key`; only the signature shows it.
+    pub(super) fn is_by(&self, key: &Named) -> bool {
+        self.name == key.name() && self.id == key.id()
+    }
+}
+
+/// The text of a note, with its final newline, and its signature lines.
+pub(super) fn split(note: &[u8]) -> Result<(&str, Vec<Line<'_>>), Error> {
     if note.len() > NOTE_BYTES_MAX {
         return Err(Error::new(format!("the note is longer than {NOTE_BYTES_MAX} bytes")));
     }
@@ -38,33 +71,24 @@ pub fn open(note: &[u8], key: &Vkey) -> Result<Note, Error> {
     let blank = note.rfind("\n\n").ok_or_else(|| Error::new("the note has no signatures"))?;
     let (text, lines) = (&note[..=blank], &note[blank + 2..]);
     let lines = lines.strip_suffix('\n').ok_or_else(|| Error::new("the note has no signatures, or does not end in a newline"))?;
-
-    let (mut known, mut unknown) = (0, 0);
-    for (at, line) in lines.split('\n').enumerate() {
-        if at >= SIGNATURES_MAX {
+    let mut read = Vec::new();
+    for line in lines.split('\n') {
+        if read.len() >= SIGNATURES_MAX {
             return Err(Error::new(format!("the note has more than {SIGNATURES_MAX} signatures")));
         }
-        let (name, blob) = signature_line(line)?;
-        match blob.split_first_chunk::<4>() {
-            Some((id, signature)) if name == key.name() && *id == key.id() => {
-                key.verify(text.as_bytes(), signature)?;
-                known += 1;
-            }
-            Some((_, signature)) if !signature.is_empty() => unknown += 1,
-            _ => return Err(Error::new("a signature line holds no signature")),
-        }
+        read.push(signature_line(line)?);
     }
-    if known == 0 {
-        return Err(Error::new(format!("the note has no signature by the key given, `{}`", key.name())));
-    }
-    Ok(Note { text: text.to_owned(), unknown_signatures: unknown })
+    Ok((text, read))
 }
 
-fn signature_line(line: &str) -> Result<(&str, Vec<u8>), Error> {
+fn signature_line(line: &str) -> Result<Line<'_>, Error> {
     let (name, blob) = line
         .strip_prefix("\u{2014} ")
         .and_then(|rest| rest.split_once(' '))
         .filter(|(name, _)| vkey::is_name(name))
         .ok_or_else(|| Error::new("a signature line is not `\u{2014} <name> <base64>`"))?;
-    Ok((name, base64::decode(blob)?))
+    match base64::decode(blob)?.split_first_chunk::<4>() {
+        Some((id, signature)) if !signature.is_empty() => Ok(Line { name, id: *id, signature: signature.to_vec() }),
+        _ => Err(Error::new("a signature line holds no signature")),
+    }
 }

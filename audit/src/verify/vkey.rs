@@ -8,13 +8,12 @@ use sha2::{Digest, Sha256};
 
 use super::{Error, base64};
 
+/// C2SP's signature type for plain Ed25519.
+const ED25519: u8 = 0x01;
+
 /// An Ed25519 verifier key with its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Vkey {
-    name: String,
-    id: [u8; 4],
-    key: VerifyingKey,
-}
+pub struct Vkey(Named);
 
 impl Vkey {
     /// Reads `<name>+<key id, 8 lower-case hex digits>+<base64 of 0x01 and 32 bytes>`, exactly.
@@ -23,15 +22,55 @@ impl Vkey {
     /// When the text has another form, the id is not that of name and key, or the key is a weak point
     /// of the curve or not in canonical form.
     pub fn parse(text: &str) -> Result<Self, Error> {
-        let (name, rest) = text.split_once('+').ok_or_else(|| Error::new("a verifier key has the form `<name>+<8 hex digits>+<base64>`"))?;
-        let (id, key) = rest.split_once('+').ok_or_else(|| Error::new("a verifier key has the form `<name>+<8 hex digits>+<base64>`"))?;
+        Named::parse(text, ED25519).map(Self)
+    }
+
+    /// The key's name, which is the log's origin.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// The key id: `SHA-256(name || 0x0A || 0x01 || key)`, its first 4 bytes.
+    #[must_use]
+    pub fn id(&self) -> [u8; 4] {
+        self.0.id
+    }
+
+    /// Checks an Ed25519 signature over `message`, strictly: no malleable or small-order signature.
+    ///
+    /// # Errors
+    /// When the signature does not verify.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+        self.0.verify(message, signature)
+    }
+
+    pub(super) fn named(&self) -> &Named {
+        &self.0
+    }
+}
+
+/// A public key under a name, of one signature type, as C2SP writes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Named {
+    name: String,
+    id: [u8; 4],
+    key: VerifyingKey,
+}
+
+impl Named {
+    /// Reads `<name>+<key id>+<base64 of kind and 32 bytes>`, exactly.
+    pub(super) fn parse(text: &str, kind: u8) -> Result<Self, Error> {
+        let form = || Error::new("a verifier key has the form `<name>+<8 hex digits>+<base64>`");
+        let (name, rest) = text.split_once('+').ok_or_else(form)?;
+        let (id, key) = rest.split_once('+').ok_or_else(form)?;
         if !is_name(name) {
             return Err(Error::new("the verifier key's name is empty or has spaces"));
         }
         let typed = base64::decode(key)?;
         let bytes: [u8; 32] = match typed.split_first() {
-            Some((0x01, key)) => key.try_into().map_err(|_| Error::new("the key is not 32 bytes"))?,
-            _ => return Err(Error::new("the verifier key is not of type 0x01, Ed25519")),
+            Some((found, key)) if *found == kind => key.try_into().map_err(|_| Error::new("the key is not 32 bytes"))?,
+            _ => return Err(Error::new(format!("the verifier key is not of type {kind:#04x}"))),
         };
         let hash = Sha256::new().chain_update(name).chain_update(b"\n").chain_update(&typed).finalize();
         let expected = [hash[0], hash[1], hash[2], hash[3]];
@@ -41,23 +80,25 @@ impl Vkey {
         Ok(Self { name: name.to_owned(), id: expected, key: strong(&bytes)? })
     }
 
-    /// The key's name, which is the log's origin.
-    #[must_use]
-    pub fn name(&self) -> &str {
+    pub(super) fn name(&self) -> &str {
         &self.name
     }
 
-    /// The key id: `SHA-256(name || 0x0A || 0x01 || key)`, its first 4 bytes.
-    #[must_use]
-    pub fn id(&self) -> [u8; 4] {
+    pub(super) fn id(&self) -> [u8; 4] {
         self.id
     }
 
-    /// Checks an Ed25519 signature over `message`, strictly: no malleable or small-order signature.
-    ///
-    /// # Errors
-    /// When the signature does not verify.
-    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
+    /// The 32 bytes of the public key.
+    pub(super) fn bytes(&self) -> &[u8; 32] {
+        self.key.as_bytes()
+    }
+
+    /// What the key is called in a report: `<name>+<key id>`.
+    pub(super) fn short(&self) -> String {
+        format!("{}+{:08x}", self.name, u32::from_be_bytes(self.id))
+    }
+
+    pub(super) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), Error> {
         let refused = |_| Error::new(format!("the signature by `{}` does not verify", self.name));
         let signature = Signature::from_slice(signature).map_err(refused)?;
         self.key.verify_strict(message, &signature).map_err(refused)

@@ -6,7 +6,7 @@
 use std::fmt;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
-use ed25519_dalek::Signer;
+use ed25519_dalek::{Signer, VerifyingKey};
 use sha2::{Digest, Sha256};
 
 use super::{Error, Hash};
@@ -35,8 +35,7 @@ impl SigningKey {
     /// This is what an auditor must get by another way than the log itself.
     #[must_use]
     pub fn vkey(&self, name: &str) -> String {
-        let id = u32::from_be_bytes(self.id(name));
-        format!("{name}+{id:08x}+{}", BASE64_STANDARD.encode(self.typed_key()))
+        vkey_text(name, ED25519, &self.0.verifying_key())
     }
 
     /// `text`, a blank line, and this key's signature line under `name`.
@@ -48,23 +47,12 @@ impl SigningKey {
         if !is_key_name(name) {
             return Err(Error::Note("a key name has no spaces, `+` or control characters"));
         }
-        if !text.ends_with('\n') || text.chars().any(|c| c < ' ' && c != '\n') {
+        if !is_note_text(text) {
             return Err(Error::Note("a note's text ends in a newline and has no control characters"));
         }
-        let mut blob = self.id(name).to_vec();
+        let mut blob = key_id(name, ED25519, &self.0.verifying_key()).to_vec();
         blob.extend_from_slice(&self.0.sign(text.as_bytes()).to_bytes());
         Ok(format!("{text}\n\u{2014} {name} {}\n", BASE64_STANDARD.encode(blob)))
-    }
-
-    fn typed_key(&self) -> Vec<u8> {
-        let mut key = vec![ED25519];
-        key.extend_from_slice(self.0.verifying_key().as_bytes());
-        key
-    }
-
-    fn id(&self, name: &str) -> [u8; 4] {
-        let hash: Hash = Sha256::new().chain_update(name).chain_update("\n").chain_update(self.typed_key()).finalize().into();
-        [hash[0], hash[1], hash[2], hash[3]]
     }
 }
 
@@ -79,4 +67,27 @@ impl fmt::Debug for SigningKey {
 #[must_use]
 pub fn is_key_name(name: &str) -> bool {
     !name.is_empty() && name.len() <= 255 && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+/// Whether `text` can be a note's: it ends in a newline and has no other control character.
+pub(super) fn is_note_text(text: &str) -> bool {
+    text.ends_with('\n') && !text.chars().any(|c| c < ' ' && c != '\n')
+}
+
+/// The verifier key of `key` under `name` for signatures of type `kind`.
+pub(super) fn vkey_text(name: &str, kind: u8, key: &VerifyingKey) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, key));
+    format!("{name}+{id:08x}+{}", BASE64_STANDARD.encode(typed(kind, key)))
+}
+
+/// C2SP's key id: the first 4 bytes of `SHA-256(name || 0x0A || kind || key)`.
+pub(super) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
+    let hash: Hash = Sha256::new().chain_update(name).chain_update("\n").chain_update(typed(kind, key)).finalize().into();
+    [hash[0], hash[1], hash[2], hash[3]]
+}
+
+fn typed(kind: u8, key: &VerifyingKey) -> [u8; 33] {
+    let mut typed = [kind; 33];
+    typed[1..].copy_from_slice(key.as_bytes());
+    typed
 }

@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod commitment;
+pub mod cosign;
 mod error;
 pub mod event;
 pub mod json;

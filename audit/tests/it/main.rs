@@ -12,3 +12,4 @@ mod python;
 mod support;
 mod tamper;
 mod trees;
+mod witnesses;

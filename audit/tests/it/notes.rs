@@ -105,7 +105,7 @@ fn malformed_notes_are_refused() {
         (with(&malleable), "does not verify"),
         (with(&flipped), "does not verify"),
         (with(&blob[..67]), "does not verify"),
-        (with(&blob[..4]), "does not verify"),
+        (with(&blob[..4]), "holds no signature"),
         (with(&blob[..3]), "holds no signature"),
         (format!("{good}{}", with(&flipped).split_once("\n\n").expect("a note").1), "does not verify"),
         (good.replace(" 2\n", " 3\n").replace("\n2\n", "\n3\n"), "does not verify"),
