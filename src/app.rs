@@ -16,6 +16,7 @@ use crate::core::clock::Clock;
 use crate::core::fault::Fault;
 use crate::core::folder::{DataFolder, Lock};
 use crate::core::rng::Rng;
+use crate::cosign::Cosigner;
 use crate::db::checkpoint::Keeper;
 use crate::db::faultlog::FaultLog;
 use crate::db::integrity::{self, Disagreement};
@@ -176,6 +177,7 @@ impl Installation {
             }
         }
         let hasher = Hasher::new(db.vault().clone(), config.limits.argon2_parallel)?;
+        let cosigner = Cosigner::new(&db, &config.witness)?;
         let app = App(Arc::new(Shared {
             policy,
             headers,
@@ -184,6 +186,7 @@ impl Installation {
             blobs: Arc::new(FolderBlobs::new(&folder.blobs(), &folder.blobs_tmp(), rng)),
             hasher,
             keeper,
+            cosigner,
             limits: Limits::new(&policies.throttle.requests),
             door: Arc::new(IdentityDoor::default()),
             recently: Recently::default(),
@@ -210,6 +213,10 @@ impl Installation {
             messages::worker::settle_interrupted(&app.db, &app.policy).await.map_err(|e| Fault::with("settle interrupted messages", e))?;
         }
         self.tasks.spawn(app.keeper.clone().run(self.stop.clone()));
+        if let Some(cosigner) = &app.cosigner {
+            cosigner.look().await?;
+            self.tasks.spawn(cosigner.clone().run(self.stop.clone()));
+        }
         self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
@@ -264,6 +271,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::SEQUENCE_SQL,
         crate::db::tiles::SQL,
         crate::db::checkpoint::SQL,
+        crate::db::cosignature::SQL,
         integrity::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,

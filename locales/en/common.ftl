@@ -69,6 +69,9 @@ seal-size = { $count ->
 }
 seal-verified = Verified to entry { $shown }.
 seal-checkpoint = Last signed checkpoint:
+seal-witnessed = Countersigned by { $by } of { $of } witnesses to entry { $shown }, confirmed
+seal-unwitnessed = No quorum of witnesses has countersigned it yet.
+seal-stale = That is too long ago: see the status page.
 seal-limit = This proves nothing was changed before the last checkpoint someone else holds. What came after could still be rewritten by whoever holds both this server and its key.
 seal-broken-remedy = Do not restart or restore anything yet. The status page says which part disagrees and how to go on.
 seal-open = Open the trail

@@ -81,6 +81,7 @@ error-code-busy = The server has much to do just now. Wait { $seconds ->
 error-code-unavailable = The database does not answer. Nothing was changed. Try again in a moment.
 error-code-timeout = It took longer than allowed. Check whether your last change arrived before you try again.
 error-code-integrity_fault = The audit trail does not hold together, so nothing may be changed until the operator has settled it. Reading and exporting still work.
+error-code-unwitnessed = No witness has confirmed the audit trail for too long, and this act waits until one does. The status page tells the operator more.
 error-code-no_checkpoint = No signed checkpoint covers this yet. One follows within a second or so; try again.
 error-code-doubled_field = A field is there more than once. Send each field one time.
 error-code-not_utf8 = The text is not in UTF-8. Send the form from its own page.

@@ -26,6 +26,9 @@ mail-email-changed-text = The e-mail address of your account was changed on { $a
 mail-codes-changed-subject = Your Countersign recovery codes were replaced
 mail-codes-changed-text = The recovery codes of your account were replaced on { $at }. The earlier ones no longer work.
 
+mail-alert-unwitnessed-subject = No witness confirms the audit trail of Countersign
+mail-alert-unwitnessed-text = On { $at }, { $entries } entries of the audit trail { $origin } were waiting for a quorum of witnesses. That is more, or longer, than the configuration allows.
+mail-alert-unwitnessed-now = Until a quorum confirms them, a rolled-back or rewritten trail would not show.
 mail-alert-integrity-fault-subject = The audit trail of Countersign is in doubt
 mail-alert-integrity-fault-text = The audit trail { $origin } came into doubt on { $at }. What does not agree: { $parts }.
 mail-alert-integrity-fault-now = Until this is resolved, only signing in, reading and exporting work.

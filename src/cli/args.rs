@@ -79,6 +79,9 @@ pub enum Command {
     /// Backups.
     #[command(subcommand)]
     Backup(BackupCommand),
+    /// Be a witness of other people's logs; `--data DIR` is its own folder.
+    #[command(subcommand)]
+    Witness(WitnessCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -235,6 +238,34 @@ pub enum BackupCommand {
         /// The folder of the wrapped data keys.
         #[arg(long, value_name = "DIR")]
         data_keys: Option<PathBuf>,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A witness.
+#[derive(Debug, Subcommand)]
+pub enum WitnessCommand {
+    /// Make a witness with a key of its own; prints its verifier key.
+    Init {
+        /// Its name, which others will see, such as `witness.example.org`.
+        #[arg(long)]
+        name: String,
+    },
+    /// Watch a log from now on.
+    Trust {
+        /// The log's verifier key, got from its operator.
+        vkey: String,
+    },
+    /// Countersign checkpoints until told to stop.
+    Serve {
+        /// Address and port; put a TLS reverse proxy before it.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8081")]
+        listen: SocketAddr,
+    },
+    /// Its key, the logs it watches and the forks it kept; exit 1 when there is one.
+    Show {
         /// JSON.
         #[arg(long)]
         json: bool,

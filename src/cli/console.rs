@@ -214,6 +214,7 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             record(app, permit, Detail::ok().with("format", "folder")).await?;
             db.settle().await.map_err(|f| f.chain())?;
             app.keeper.sign_now().await.map_err(|e| e.to_string())?;
+            ask_witnesses(app).await;
             Ok(Value::Null)
         }
         Ask::BackupCreate => {
@@ -230,6 +231,13 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             tx.commit(permit, Detail::ok()).await.map_err(|e| e.to_string())?;
             Ok(Value::Null)
         }
+    }
+}
+
+/// What is exported should be countersigned; witnesses that do not answer in time are done without.
+async fn ask_witnesses(app: &App) {
+    if let Some(cosigner) = &app.cosigner {
+        cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
     }
 }
 

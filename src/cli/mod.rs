@@ -14,6 +14,7 @@ mod migrate;
 mod out;
 mod serve;
 mod user;
+mod witness;
 
 use std::process::ExitCode;
 
@@ -122,6 +123,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Audit(command) => audit::run(&inputs, command).await,
         Command::Keys(command) => keys::run(&inputs, command).await,
         Command::Backup(command) => backup::run(&inputs, command).await,
+        Command::Witness(command) => witness::run(&inputs, command).await,
         Command::Config(command) => config::run(&inputs, &command),
         Command::Openapi => out::line(&crate::openapi::document().to_pretty_json().map_err(Failure::cannot)?),
         Command::Healthcheck => health::run(&inputs).await,

@@ -11,7 +11,10 @@ use super::keys::{self, KEYS, Kind};
 use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
-use super::{Alerts, Config, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, alerts, database, parse};
+use super::{
+    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, Witnesses, alerts, database, parse, witness,
+};
+use crate::core::clock::SECOND;
 
 /// The configuration, or everything that is wrong with it.
 pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<String>, serving: bool) -> Result<Config, Vec<String>> {
@@ -40,6 +43,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         log: log(&mut reader, &data),
         limits: limits(&mut reader),
         alerts: alerts(&mut reader),
+        witness: witnesses(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
@@ -214,6 +218,17 @@ fn limits(reader: &mut Reader) -> Limits {
         body_bytes_max: reader.number("limits.body_bytes_max"),
         drain: Duration::from_secs(reader.number("limits.drain_secs")),
         argon2_parallel: reader.number("limits.argon2_parallel"),
+    }
+}
+
+fn witnesses(reader: &mut Reader) -> Witnesses {
+    let words = [("warn", Consequence::Warn), ("stop_admin", Consequence::StopAdmin), ("stop_sends", Consequence::StopSends)];
+    Witnesses {
+        policy: reader.parse("witness.policy", witness::policy),
+        period: Duration::from_secs(reader.number("witness.period_secs")),
+        unwitnessed_max: reader.number::<i64>("witness.unwitnessed_secs_max").saturating_mul(SECOND),
+        entries_max: reader.number("witness.unwitnessed_entries_max"),
+        consequence: reader.choice("witness.consequence", &words).unwrap_or_default(),
     }
 }
 

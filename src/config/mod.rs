@@ -15,6 +15,7 @@ mod show;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod witness;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -32,6 +33,7 @@ pub use parse::PublicUrl;
 pub use crate::core::address::Cidr;
 pub use secret::Secret;
 pub use show::{Setting, Source};
+pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,6 +71,8 @@ pub struct Config {
     pub limits: Limits,
     /// Who hears of it when the server is in trouble.
     pub alerts: Alerts,
+    /// Who countersigns the trail.
+    pub witness: Witnesses,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,

@@ -25,15 +25,21 @@ impl Fault {
     /// The whole chain on one line, for the log.
     #[must_use]
     pub fn chain(&self) -> String {
-        let mut out = self.context.clone();
-        let mut next = StdError::source(self);
-        while let Some(cause) = next {
-            out.push_str(": ");
-            out.push_str(&cause.to_string());
-            next = cause.source();
-        }
-        out
+        chain_of(self)
     }
+}
+
+/// An error and its causes on one line, for the log.
+#[must_use]
+pub fn chain_of(error: &(dyn StdError + 'static)) -> String {
+    let mut out = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        out.push_str(": ");
+        out.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    out
 }
 
 /// Adds what was being done to an error on its way up.

@@ -201,20 +201,7 @@ impl DataFolder {
     /// # Errors
     /// When another process holds it, or the file system fails.
     pub fn lock(&self) -> Result<Lock, FolderError> {
-        let path = self.path.join(LOCK);
-        is_plain_file(&path)?;
-        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
-        let mut file = opened.map_err(failed("opened", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(FolderError::Held { pid: read_pid(&mut file), folder: self.path.clone() });
-            }
-            Err(TryLockError::Error(error)) => return Err(failed("locked", &path)(error)),
-        }
-        let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-        written.map_err(failed("written", &path))?;
-        Ok(Lock { file })
+        hold(&self.path)
     }
 
     /// Lists what others could reach if they got into the folder. Symlinks are not followed and have no rights.
@@ -269,6 +256,35 @@ impl Drop for Lock {
         // A stale process id in a free lock would only mislead; the lock itself goes with the file's handle.
         drop(self.file.set_len(0));
     }
+}
+
+/// Takes a folder for this process.
+///
+/// # Errors
+/// When another process holds it, or the file system fails.
+pub fn hold(folder: &Path) -> Result<Lock, FolderError> {
+    let path = folder.join(LOCK);
+    is_plain_file(&path)?;
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(&path);
+    let mut file = opened.map_err(failed("opened", &path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(FolderError::Held { pid: read_pid(&mut file), folder: folder.to_owned() });
+        }
+        Err(TryLockError::Error(error)) => return Err(failed("locked", &path)(error)),
+    }
+    let written = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+    written.map_err(failed("written", &path))?;
+    Ok(Lock { file })
+}
+
+/// Makes a folder that its owner alone may enter, where there is none.
+///
+/// # Errors
+/// When something else lies there, or the file system fails.
+pub fn private_folder(path: &Path) -> Result<(), FolderError> {
+    make_root(path)
 }
 
 /// Replaces the file at `path` by `bytes`, readable by its owner alone: after a crash it is wholly the old or the new.

@@ -19,6 +19,8 @@ pub enum Chore {
     Notice,
     /// Keeping a signed checkpoint.
     Checkpoint,
+    /// Keeping what witnesses said.
+    Witness,
     /// Settings fixed at first start.
     Fixed,
     /// Keeping the answer to a repeated request.
@@ -31,13 +33,14 @@ pub enum Chore {
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
         Self::Job,
         Self::Notice,
         Self::Checkpoint,
+        Self::Witness,
         Self::Fixed,
         Self::Idempotency,
         Self::Sandbox,
@@ -49,7 +52,9 @@ impl Chore {
     pub const fn haste(self) -> Haste {
         match self {
             Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
-            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Idempotency | Self::Sandbox => Haste::Patient,
+            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Witness | Self::Idempotency | Self::Sandbox => {
+                Haste::Patient
+            }
         }
     }
 
@@ -63,6 +68,7 @@ impl Chore {
             Self::Job => &["job"],
             Self::Notice => &["notice"],
             Self::Checkpoint => &["audit_checkpoint"],
+            Self::Witness => &["audit_cosignature", "witness_state"],
             Self::Fixed => &["fixed"],
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],

@@ -4,10 +4,12 @@
 
 pub mod checkpoint;
 mod chore;
+pub mod cosignature;
 mod detail;
 mod event;
 pub mod faultlog;
 pub mod integrity;
+mod restraint;
 mod sequence;
 pub mod signer;
 pub mod tiles;
@@ -21,6 +23,7 @@ use tokio::sync::{Notify, watch};
 pub use chore::{Chore, ChoreTx};
 pub use detail::{Detail, Outcome};
 pub use event::{ADDRESS_INDEX, SQL as EVENT_SQL};
+pub use restraint::Restraint;
 pub use sequence::{SQL as SEQUENCE_SQL, Sequencer, run_postgres};
 
 use crate::core::clock::Clock;
@@ -42,6 +45,9 @@ pub enum DbError {
     /// The trail is in doubt: only signing in, reading and exporting work.
     #[error("the audit trail is in doubt; only reading works until the operator resolves it")]
     IntegrityFault,
+    /// No witness has confirmed the trail for too long, and this act waits for one.
+    #[error("no witness has confirmed the audit trail for too long; this act waits until one does")]
+    Unwitnessed,
     /// The database refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +102,8 @@ struct Inner {
     fault: AtomicBool,
     /// The parts of the trail that are in doubt, told to whoever waits for it; empty while none is.
     doubt: watch::Sender<Vec<&'static str>>,
+    /// What waits for a witness.
+    restraint: restraint::InForce,
     fault_log: FaultLog,
     /// The durable size of the log, told to whoever waits for it.
     size: watch::Sender<u64>,
@@ -131,6 +139,7 @@ impl Db {
             log: RwLock::new((1, String::new())),
             fault: AtomicBool::new(false),
             doubt: watch::Sender::new(Vec::new()),
+            restraint: restraint::InForce::default(),
             fault_log,
             size: watch::Sender::new(0),
             wake: Notify::new(),
@@ -148,6 +157,9 @@ impl Db {
     /// When the trail is in doubt, the database is busy, or the subject was erased.
     pub async fn begin<A: Act>(&self, permit: &Permit<A>) -> Result<Tx<A>, DbError> {
         self.refuse_in_fault(A::NAME)?;
+        if self.0.restraint.refuses(A::NAME, permit.category(), permit.actor()) {
+            return Err(DbError::Unwitnessed);
+        }
         let actor = event::actor_subject(permit.actor(), self.0.clock.now());
         let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
         let subject_key = match &permit.on().subject {
@@ -222,6 +234,17 @@ impl Db {
     #[must_use]
     pub fn doubt(&self) -> watch::Receiver<Vec<&'static str>> {
         self.0.doubt.subscribe()
+    }
+
+    /// Has some acts wait for a witness, or none.
+    pub fn restrain(&self, restraint: Option<Restraint>) {
+        self.0.restraint.set(restraint);
+    }
+
+    /// What waits for a witness.
+    #[must_use]
+    pub fn restraint(&self) -> Option<Restraint> {
+        self.0.restraint.get()
     }
 
     /// The number and origin of the log in force.

@@ -163,11 +163,22 @@ struct Flash {
     text: String,
 }
 
+/// How far witnesses confirm the trail.
+#[derive(Serialize)]
+struct WitnessState {
+    by: usize,
+    of: usize,
+    to: i64,
+    at: Option<i64>,
+    stale: bool,
+}
+
 #[derive(Serialize)]
 struct TrailState {
     size: i64,
     verified_to: i64,
     checkpoint_at: Option<i64>,
+    witness: Option<WitnessState>,
     ok: bool,
 }
 
@@ -291,6 +302,7 @@ impl Ctx {
             size,
             verified_to: checkpoint.as_ref().map_or(0, |c| c.size),
             checkpoint_at: checkpoint.map(|c| c.at),
+            witness: self.app.cosigner.as_ref().map(|cosigner| witness_state(&cosigner.standing().borrow())),
             ok: !self.app.db.in_fault(),
         }))
     }
@@ -345,4 +357,15 @@ pub fn remove_session_cookie(app: &App, response: &mut Response) {
 #[must_use]
 pub fn is_token(actor: &Actor) -> bool {
     matches!(&actor.who, crate::policy::Who::Person { auth: Auth::Token(_), .. })
+}
+
+fn witness_state(standing: &crate::cosign::Standing) -> WitnessState {
+    let confirmed = standing.confirmed;
+    WitnessState {
+        by: confirmed.map_or(0, |c| c.by),
+        of: standing.witnesses,
+        to: confirmed.map_or(0, |c| c.size),
+        at: confirmed.map(|c| c.at),
+        stale: standing.stale,
+    }
 }

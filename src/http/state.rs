@@ -10,6 +10,7 @@ use super::recently::Recently;
 use super::templates::Templates;
 use crate::blobs::Blobs;
 use crate::config::Config;
+use crate::cosign::Cosigner;
 use crate::db::Db;
 use crate::db::checkpoint::Keeper;
 use crate::policies::Policies;
@@ -37,6 +38,8 @@ pub struct Shared {
     pub hasher: Hasher,
     /// Checkpoints and their signer.
     pub keeper: Keeper,
+    /// The witnesses of the trail, if there are any.
+    pub cosigner: Option<Arc<Cosigner>>,
     /// Response headers.
     pub headers: HeaderPolicy,
     /// Flood limits.

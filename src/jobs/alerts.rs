@@ -28,6 +28,27 @@ pub(super) async fn watch(app: &App, ways: &Ways, stop: &CancellationToken) {
     raise(app, ways, &Alert::IntegrityFault { origin: app.db.log().1, parts }).await;
 }
 
+/// Says so whenever the trail went without a quorum of witnesses for too long: once until it is confirmed again.
+pub(super) async fn watch_witnesses(app: &App, ways: &Ways, stop: &CancellationToken) {
+    let Some(cosigner) = &app.cosigner else { return };
+    let mut standing = cosigner.standing();
+    let mut told = false;
+    loop {
+        let (stale, entries) = {
+            let now = standing.borrow_and_update();
+            (now.stale, now.unwitnessed)
+        };
+        if stale && !told {
+            raise(app, ways, &Alert::Unwitnessed { origin: app.db.log().1, entries }).await;
+        }
+        told = stale;
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
 /// Writes the alert into the outbox, or sends it right away when it cannot be written.
 async fn raise(app: &App, ways: &Ways, alert: &Alert) {
     let written = tokio::time::timeout(WRITE_MAX, write(app, alert)).await;

@@ -24,7 +24,7 @@ const REST: Duration = Duration::from_secs(1);
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
-    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), keep_house(&app, &stop));
+    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), alerts::watch_witnesses(&app, &ways, &stop), keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps every hour.

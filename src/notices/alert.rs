@@ -12,6 +12,8 @@ use crate::db::{Chore, Db, DbError};
 
 /// The template of [`Alert::IntegrityFault`].
 const INTEGRITY_FAULT: &str = "alert_integrity_fault";
+/// The template of [`Alert::Unwitnessed`].
+const UNWITNESSED: &str = "alert_unwitnessed";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -24,6 +26,13 @@ pub enum Alert {
         origin: String,
         /// The parts that disagree.
         parts: Vec<&'static str>,
+    },
+    /// No quorum of witnesses confirmed the trail for too long.
+    Unwitnessed {
+        /// The origin of the log in force.
+        origin: String,
+        /// Entries that wait.
+        entries: i64,
     },
 }
 
@@ -44,6 +53,7 @@ impl Alert {
     pub const fn template(&self) -> &'static str {
         match self {
             Self::IntegrityFault { .. } => INTEGRITY_FAULT,
+            Self::Unwitnessed { .. } => UNWITNESSED,
         }
     }
 
@@ -52,6 +62,7 @@ impl Alert {
     pub fn args(&self) -> BTreeMap<String, String> {
         let args = match self {
             Self::IntegrityFault { origin, parts } => [("origin", origin.clone()), ("parts", parts.join(BETWEEN))],
+            Self::Unwitnessed { origin, entries } => [("origin", origin.clone()), ("entries", entries.to_string())],
         };
         args.map(|(name, value)| (name.to_owned(), value)).into()
     }
@@ -60,7 +71,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    template == INTEGRITY_FAULT
+    [INTEGRITY_FAULT, UNWITNESSED].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -71,6 +82,10 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
         INTEGRITY_FAULT => {
             let parts: Vec<&str> = value("parts").split(BETWEEN).collect();
             ("integrity.fault", serde_json::json!({ "origin": value("origin"), "parts": parts, "status_url": format!("{site}/status") }))
+        }
+        UNWITNESSED => {
+            let entries = value("entries").parse::<i64>().ok()?;
+            ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
         _ => return None,
     };

@@ -48,6 +48,7 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     let mut out = vec![fine(app, "database")];
     out.push(if fault { Check { remedy: Some(app.text("check-trail-remedy", &[])), ..plain(app, "trail", "bad", "bad") } } else { fine(app, "trail") });
     out.extend(checkpoint(app).await?);
+    out.push(witnesses(app).await?);
     out.push(if exported > 0 { fine(app, "keys") } else { found(app, "keys", "warn", "export") });
     out.push(folder(app).await);
     out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });
@@ -76,6 +77,21 @@ async fn checkpoint(app: &App) -> Result<[Check; 2], Error> {
     let back = kept.at > now + SECOND;
     let clock = if back { Check { remedy: Some(app.text("check-clock-remedy", &[])), ..plain(app, "clock", "bad", "bad") } } else { fine(app, "clock") };
     Ok([signed, clock])
+}
+
+/// The witnesses, and those that do not countersign.
+async fn witnesses(app: &App) -> Result<Check, Error> {
+    let Some(cosigner) = &app.cosigner else { return Ok(found(app, "witness", "warn", "none")) };
+    let rows = app.db.witnesses(app.db.log().0).await?;
+    let named = rows.iter().filter(|row| row.state != crate::cosign::OK).take(NAMED_MAX).map(|row| format!("{} ({})", row.witness, row.state));
+    let named = named.collect::<Vec<_>>().join(", ");
+    let (state, what) = match (cosigner.standing().borrow().stale, named.is_empty()) {
+        (true, _) => ("bad", "stale"),
+        (false, false) => ("warn", "trouble"),
+        (false, true) => return Ok(fine(app, "witness")),
+    };
+    let check = found(app, "witness", state, what);
+    Ok(Check { says: format!("{} {named}", check.says).trim_end().to_owned(), ..check })
 }
 
 /// The rights of the data folder: a bounded walk, off the runtime's threads.

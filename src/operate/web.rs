@@ -256,7 +256,7 @@ mod tests {
         let base = serde_json::json!({
             "nonce": "n", "csrf_token": "t", "assets": { "css": "c", "js": "j", "icons": "i", "mark": "m" }, "lang": "en", "path": "/", "now": 0,
             "time_zone": "Europe/Zurich", "viewer": null, "flash": null, "banner": null,
-            "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "ok": true }, "page_title_error": false,
+            "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "ok": true }, "page_title_error": false,
         });
         let page = serde_json::json!({ "checked_at": 0, "checks": [], "facts": [] });
         let shown = Templates::new(std::sync::Arc::new(Texts::english())).render("status.html", base, page).expect("it renders");
@@ -307,6 +307,8 @@ mod tests {
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
             check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault \
+            notice-alert-unwitnessed check-witness check-witness-ok check-witness-none check-witness-none-remedy check-witness-trouble \
+            check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

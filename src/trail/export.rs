@@ -28,7 +28,7 @@ pub struct Export {
     pub log: i64,
     /// Entries.
     pub size: u64,
-    /// The signed checkpoint.
+    /// The signed checkpoint, with what witnesses signed below it.
     pub note: String,
 }
 
@@ -48,7 +48,7 @@ impl Export {
     /// [`Error::NoCheckpoint`] when none was signed yet.
     pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
         let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
-        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: kept.note })
+        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await? })
     }
 
     /// Its files, the checkpoint first.

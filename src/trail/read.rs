@@ -218,7 +218,7 @@ pub async fn prove(db: &Db, log: i64, seq: i64) -> Result<Option<Proof>, Error> 
         Err(fault) => return Err(fault.into()),
     };
     let root = known(&kept.note).map_or([0; 32], |c| c.root);
-    Ok(Some(Proof { size, root, path, note: kept.note }))
+    Ok(Some(Proof { size, root, path, note: db.cosigned(log, &kept).await? }))
 }
 
 /// What a kept checkpoint says; the signature is not looked at.

@@ -71,6 +71,9 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
         "bundle" => {
             // The bundle is the whole log: a part of it proves nothing.
             ctx.app.keeper.sign_now().await.map_err(Error::from)?;
+            if let Some(cosigner) = &ctx.app.cosigner {
+                cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
+            }
             let bundle = Bundle::newest(db, filter.log).await?;
             let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX));
             db.record(permit, detail).await?;

@@ -65,7 +65,8 @@ async fn get_checkpoint(ctx: Ctx) -> Answer {
 async fn get_policy(ctx: Ctx) -> Answer {
     let (_, origin) = ctx.app.db.log();
     let vkey = ctx.app.keeper.signer().vkey(&origin);
-    let text = format!("log {vkey} {}/log/\nquorum none\n", ctx.app.config.url());
+    let rules = ctx.app.cosigner.as_ref().map_or("quorum none\n", |cosigner| cosigner.policy_text());
+    let text = format!("log {vkey} {}/log/\n{rules}", ctx.app.config.url());
     Ok(served(text.into_bytes(), "text/plain; charset=utf-8", NOT_LONG))
 }
 

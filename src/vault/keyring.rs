@@ -76,11 +76,11 @@ impl KeyRing {
             if version > 1 && !path.exists() {
                 break;
             }
-            let bytes = read(&path)?;
+            let bytes = read_key(&path)?;
             keks.push((version, DataKey::new(&format!("kek-{version}"), bytes.as_slice()).ok_or(KeyRingError::Malformed(path))?));
         }
-        let mac = |name: &str| Ok::<_, KeyRingError>(hmac::Key::new(hmac::HMAC_SHA256, read(&folder.join(name))?.as_slice()));
-        Ok(Self { keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log: read(&folder.join("log"))? })
+        let mac = |name: &str| Ok::<_, KeyRingError>(hmac::Key::new(hmac::HMAC_SHA256, read_key(&folder.join(name))?.as_slice()));
+        Ok(Self { keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log: read_key(&folder.join("log"))? })
     }
 
     /// Makes every key that `FILES` names, refusing to overwrite any.
@@ -93,8 +93,7 @@ impl KeyRing {
             return Err(KeyRingError::Exists(there.clone()));
         }
         for path in &paths {
-            let text = Zeroizing::new(STANDARD.encode(Zeroizing::new(rng.bytes::<32>()).as_slice()));
-            write_new(path, text.as_bytes()).map_err(|e| KeyRingError::Io(path.clone(), e))?;
+            make_key(path, rng)?;
         }
         Ok(paths)
     }
@@ -133,7 +132,23 @@ impl KeyRing {
     }
 }
 
-fn read(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
+/// Makes one key file, refusing to overwrite.
+///
+/// # Errors
+/// When it exists or cannot be written.
+pub fn make_key(path: &Path, rng: &Rng) -> Result<(), KeyRingError> {
+    if path.exists() {
+        return Err(KeyRingError::Exists(path.to_owned()));
+    }
+    let text = Zeroizing::new(STANDARD.encode(Zeroizing::new(rng.bytes::<32>()).as_slice()));
+    write_new(path, text.as_bytes()).map_err(|e| KeyRingError::Io(path.to_owned(), e))
+}
+
+/// Reads one key file: 32 bytes in base64, for its owner alone.
+///
+/// # Errors
+/// See [`KeyRingError`].
+pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
     use std::os::unix::fs::PermissionsExt as _;
     let io = |e: std::io::Error| {
         if e.kind() == std::io::ErrorKind::NotFound { KeyRingError::Missing(path.to_owned()) } else { KeyRingError::Io(path.to_owned(), e) }

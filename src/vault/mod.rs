@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use zeroize::Zeroizing;
 
 pub use hasher::{HashError, Hasher};
-pub use keyring::{FILES, KeyRing, KeyRingError, Purpose};
+pub use keyring::{FILES, KeyRing, KeyRingError, Purpose, make_key, read_key};
 pub use seal::{DataKey, Place};
 
 use crate::core::clock::{Clock, MINUTE, Micros};

@@ -109,6 +109,11 @@ impl TestApp {
     /// Stops, and starts again on what lies there.
     pub async fn restart(mut self) -> Self {
         self.installation.take().expect("open").close().await;
+        self.restart_closed().await
+    }
+
+    /// Starts again on what lies there, after the installation was closed.
+    pub async fn restart_closed(self) -> Self {
         let mut again = Self::open(self.folder, self.flags, self.clock).await;
         again.databases = self.databases;
         again

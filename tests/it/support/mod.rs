@@ -5,6 +5,7 @@ pub mod hooks;
 pub mod person;
 pub mod reply;
 pub mod smtp;
+pub mod witness;
 
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
