@@ -273,6 +273,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::checkpoint::SQL,
         crate::db::cosignature::SQL,
         integrity::SQL,
+        crate::db::rows::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,
         identity::sql::ALL,

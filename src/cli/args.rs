@@ -66,6 +66,9 @@ pub enum Command {
         /// Only say what is pending.
         #[arg(long)]
         check: bool,
+        /// PostgreSQL: give this role what serving needs, with no right to change or remove what the trail holds.
+        #[arg(long, value_name = "ROLE", conflicts_with = "check")]
+        grant: Option<String>,
     },
     /// People, from the console.
     #[command(subcommand)]

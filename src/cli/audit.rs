@@ -11,7 +11,7 @@ use crate::core::clock::Clock;
 use crate::core::rng::Rng;
 use crate::db::Db;
 use crate::db::checkpoint::Keeper;
-use crate::db::integrity;
+use crate::db::{integrity, rows};
 
 pub(super) async fn run(inputs: &Inputs, command: AuditCommand) -> Result<(), Failure> {
     match command {
@@ -31,7 +31,8 @@ async fn verify(inputs: &Inputs, json: bool) -> Result<(), Failure> {
     let (db, keeper) = open(inputs).await?;
     let (entries, bad) = integrity::walk(&db).await?;
     let disagreements = integrity::compare(&db, &keeper).await?;
-    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).collect();
+    let row = rows::unnamed(&db).await?;
+    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).chain(row).collect();
     let origin = db.log().1;
     if json {
         out::json(&json!({ "origin": origin, "entries": entries, "findings": findings }))?;

@@ -8,7 +8,7 @@ use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
 use crate::core::rng::Rng;
-use crate::db::integrity;
+use crate::db::{integrity, rows};
 use crate::http::headers::HeaderPolicy;
 use crate::policies::Policies;
 use crate::policy::Policy;
@@ -125,6 +125,10 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
         Err(error) => return vec![bad("database", Failure::from(error).words(), "see the sentence")],
     };
     let mut lines = vec![ok("database", if db.store().is_sqlite() { "SQLite" } else { "PostgreSQL" })];
+    if db.store().may_rewrite().await.ok().flatten() == Some(true) {
+        let says = "the server's role may change or remove what the trail holds";
+        lines.push(warn("role", says, "serve with a role of its own, and run `countersign migrate --grant ROLE` as the owner of the tables"));
+    }
     match integrity::compare(&db, &keeper).await {
         Ok(found) if found.is_empty() => lines.push(ok("trail", format!("{}: head, leaves, tiles, checkpoints and signer agree", db.log().1))),
         Ok(found) => lines.extend(found.iter().map(|d| bad("trail", d.to_string(), MEND))),
@@ -135,6 +139,11 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
             Ok((entries, None)) => lines.push(ok("entries", format!("{entries} re-hashed"))),
             Ok((_, Some(what))) => lines.push(bad("entries", what, MEND)),
             Err(fault) => lines.push(bad("entries", fault.chain(), MEND)),
+        }
+        match rows::unnamed(&db).await {
+            Ok(None) => lines.push(ok("rows", "each names the entry that changed it last, and is named by it")),
+            Ok(Some(what)) => lines.push(bad("rows", what, MEND)),
+            Err(fault) => lines.push(bad("rows", fault.chain(), MEND)),
         }
     }
     let exported: Option<(String,)> = db.query("select value from fixed where name = 'keys_exported_at'").optional().await.ok().flatten();

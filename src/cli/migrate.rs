@@ -1,11 +1,11 @@
-//! `countersign migrate`: says what is pending, or does it under the lock.
+//! `countersign migrate`: says what is pending, or does it under the lock; and gives the server's own role its rights.
 
 use super::{Failure, out};
 use crate::app::open_folder;
 use crate::config::{Config, Inputs};
 use crate::store::{Schema, Store, VersionState};
 
-pub(super) async fn run(inputs: &Inputs, check: bool) -> Result<(), Failure> {
+pub(super) async fn run(inputs: &Inputs, check: bool, grant: Option<&str>) -> Result<(), Failure> {
     let config = Config::load(inputs).map_err(Failure::cannot)?;
     let folder = open_folder(&config.data, true)?;
     let _lock = folder.lock().map_err(Failure::cannot)?;
@@ -21,6 +21,10 @@ pub(super) async fn run(inputs: &Inputs, check: bool) -> Result<(), Failure> {
                 store.migrate(schema).await.map_err(Failure::cannot)?;
                 out::line(&format!("{name}: {n} applied"))?;
             }
+        }
+        if let Some(role) = grant {
+            store.grant(schema, role).await.map_err(Failure::cannot)?;
+            out::line(&format!("{name}: `{role}` may serve, and only add to the trail"))?;
         }
         store.close().await;
     }

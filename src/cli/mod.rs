@@ -118,7 +118,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Serve { listen } => serve::run(inputs, listen).await,
         Command::Demo { listen, json } => demo::run(inputs, listen, json).await,
         Command::Check { full, json } => check::run(&inputs, full, json).await,
-        Command::Migrate { check } => migrate::run(&inputs, check).await,
+        Command::Migrate { check, grant } => migrate::run(&inputs, check, grant.as_deref()).await,
         Command::User(command) => user::run(&inputs, command).await,
         Command::Audit(command) => audit::run(&inputs, command).await,
         Command::Keys(command) => keys::run(&inputs, command).await,

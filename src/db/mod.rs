@@ -10,6 +10,7 @@ mod event;
 pub mod faultlog;
 pub mod integrity;
 mod restraint;
+pub mod rows;
 mod sequence;
 pub mod signer;
 pub mod tiles;

@@ -96,9 +96,11 @@ pub async fn find(db: &Db, token: &str) -> Result<Link, Error> {
     Ok(Link { id: row.id, purpose, person, expires_at: row.expires_at })
 }
 
-async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, person: Option<&PersonId>, made: &Made, now: Micros) -> Result<(), StoreError> {
-    let insert = tx.write(sql::INSERT_LINK).bind(LinkId::new(db.clock(), db.rng())).bind(made.purpose.name()).bind(digest(&made.token));
-    insert.bind(person.cloned()).bind(now).bind(made.expires_at).execute().await.map(drop)
+async fn insert<A: Act>(tx: &mut Tx<A>, db: &Db, person: Option<&PersonId>, made: &Made, now: Micros) -> Result<LinkId, StoreError> {
+    let id = LinkId::new(db.clock(), db.rng());
+    let insert = tx.write(sql::INSERT_LINK).bind(&id).bind(made.purpose.name()).bind(digest(&made.token));
+    insert.bind(person.cloned()).bind(now).bind(made.expires_at).execute().await?;
+    Ok(id)
 }
 
 async fn spend<A: Act>(tx: &mut Tx<A>, link: &Link, now: Micros) -> Result<(), Error> {
@@ -115,10 +117,14 @@ pub async fn make_setup(db: &Db, policy: &SessionPolicy, permit: Permit<SetupLin
     }
     let mut tx = db.begin(&permit).await?;
     let now = db.clock().now();
+    // Each one voids the one before, so there is one at most.
+    let before: Option<(String,)> = tx.query(sql::OPEN_SETUP).optional().await?;
     tx.write(sql::VOID_SETUP).bind(now).execute().await?;
     let made = Made { token: db.rng().token(), expires_at: after(now, policy.setup_link_secs), purpose: Purpose::Setup };
-    insert(&mut tx, db, None, &made, now).await?;
-    tx.commit(permit, Detail::ok()).await?;
+    let link = insert(&mut tx, db, None, &made, now).await?;
+    let detail = Detail::ok().with("link", link.as_str());
+    let detail = if let Some((before,)) = before { detail.with("void", before) } else { detail };
+    tx.commit(permit, detail).await?;
     Ok(Some(made))
 }
 
@@ -196,7 +202,7 @@ pub async fn take_setup(db: &Db, permit: Permit<Create>, link: &Link, new: &NewP
     }
     insert_person(&mut tx, &id, new, Some(hash), now).await?;
     tx.write(sql::INSERT_ROLE).bind(&id).bind(Role::Admin.name()).bind(now).execute().await?;
-    tx.commit(permit, Detail::ok().with("role", "admin").personal("username", &new.username)).await?;
+    tx.commit(permit, Detail::ok().with("role", "admin").with("link", link.id.as_str()).personal("username", &new.username)).await?;
     Ok(id)
 }
 

@@ -42,6 +42,7 @@ pub const INSERT_LINK: &str = "insert into link (id, purpose, token_hash, person
 pub const FIND_LINK: &str = "select id, purpose, person_id, expires_at from link where token_hash = $1 and used_at is null and expires_at > $2";
 pub const USE_LINK: &str = "update link set used_at = $3, last_audit_id = $1 where id = $2 and used_at is null and expires_at > $3";
 pub const VOID_LINKS: &str = "update link set used_at = $3, last_audit_id = $1 where person_id = $2 and used_at is null";
+pub const OPEN_SETUP: &str = "select id from link where purpose = 'setup' and used_at is null order by id limit 1";
 pub const VOID_SETUP: &str = "update link set used_at = $2, last_audit_id = $1 where purpose = 'setup' and used_at is null";
 pub const OPEN_LINK: &str = "select expires_at from link where person_id = $1 and purpose = 'invite' and used_at is null order by made_at desc limit 1";
 
@@ -117,6 +118,7 @@ pub const ALL: &[&str] = &[
     FIND_LINK,
     USE_LINK,
     VOID_LINKS,
+    OPEN_SETUP,
     VOID_SETUP,
     OPEN_LINK,
     INSERT_SESSION,

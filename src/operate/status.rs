@@ -49,6 +49,9 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     out.push(if fault { Check { remedy: Some(app.text("check-trail-remedy", &[])), ..plain(app, "trail", "bad", "bad") } } else { fine(app, "trail") });
     out.extend(checkpoint(app).await?);
     out.push(witnesses(app).await?);
+    if db.store().may_rewrite().await? == Some(true) {
+        out.push(found(app, "role", "warn", "owner"));
+    }
     out.push(if exported > 0 { fine(app, "keys") } else { found(app, "keys", "warn", "export") });
     out.push(folder(app).await);
     out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });

@@ -307,7 +307,7 @@ mod tests {
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
             check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault \
-            notice-alert-unwitnessed check-witness check-witness-ok check-witness-none check-witness-none-remedy check-witness-trouble \
+            check-role check-role-owner check-role-owner-remedy notice-alert-unwitnessed check-witness check-witness-ok check-witness-none check-witness-none-remedy check-witness-trouble \
             check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \

@@ -5,6 +5,7 @@
 mod columns;
 mod migrate;
 mod query;
+mod roles;
 pub mod sqlite;
 mod writer;
 

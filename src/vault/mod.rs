@@ -20,7 +20,7 @@ use crate::core::clock::{Clock, MINUTE, Micros};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::KeyId;
 use crate::core::rng::Rng;
-use crate::store::{Schema, Store};
+use crate::store::{Schema, Store, VersionState};
 
 /// Data keys held in memory at most; beyond it the cache starts anew.
 const CACHE_MAX: usize = 10_000;
@@ -87,7 +87,10 @@ impl Vault {
     /// When the database fails, or the key-encryption key is not the one this database was made with.
     pub async fn open(keys: Store, ring: KeyRing, clock: Clock, rng: Rng) -> Result<Self, Fault> {
         seal::self_test()?;
-        keys.migrate(Schema::Keys).await.context("migrate the keys' database")?;
+        // A role that may only serve cannot migrate, and need not when there is nothing to do.
+        if keys.version_state(Schema::Keys).await.context("read the version of the keys' database")? != VersionState::Current {
+            keys.migrate(Schema::Keys).await.context("migrate the keys' database")?;
+        }
         let vault = Self(Arc::new(Inner { keys, ring, cache: Mutex::default(), clock, rng }));
         vault.check_canary().await?;
         Ok(vault)

@@ -1,0 +1,101 @@
+//! Holds every guarded row against the entry it says changed it last: the entry must be in the log and name the row, or the
+//! person it belongs to. Finds what was written past the guards with another entry's id.
+
+use futures_util::TryStreamExt as _;
+
+use super::Db;
+use crate::core::fault::{Context as _, Fault};
+
+/// A guarded table, and the statement that gives of each row its key, whose it is, and its last entry.
+struct Table {
+    name: &'static str,
+    rows: &'static str,
+}
+
+macro_rules! table {
+    ($name:literal, $key:literal, $owner:literal) => {
+        Table {
+            name: $name,
+            rows: concat!(
+                "select t.",
+                $key,
+                " as key, t.",
+                $owner,
+                " as owner, t.last_audit_id, e.body, c.seq from ",
+                $name,
+                " t left join audit_event e on e.id = t.last_audit_id left join audit_chain c on c.event_id = t.last_audit_id"
+            ),
+        }
+    };
+}
+
+const TABLES: &[Table] = &[
+    table!("person", "id", "id"),
+    table!("person_role", "person_id", "person_id"),
+    table!("recovery_code", "person_id", "person_id"),
+    table!("link", "id", "person_id"),
+    table!("session", "id", "person_id"),
+    table!("api_token", "id", "person_id"),
+    table!("evidence", "id", "id"),
+    table!("message", "id", "id"),
+];
+/// Every statement of this file, for the test that prepares them all.
+pub const SQL: &[&str] = &[TABLES[0].rows, TABLES[1].rows, TABLES[2].rows, TABLES[3].rows, TABLES[4].rows, TABLES[5].rows, TABLES[6].rows, TABLES[7].rows];
+
+crate::row! {
+    /// A guarded row with its last entry.
+    #[derive(Clone, Debug)]
+    struct Guarded {
+        key: String,
+        owner: Option<String>,
+        last_audit_id: String,
+        body: Option<Vec<u8>>,
+        seq: Option<i64>,
+    }
+}
+
+/// The names of the guarded tables.
+#[must_use]
+pub fn guarded() -> Vec<&'static str> {
+    TABLES.iter().map(|table| table.name).collect()
+}
+
+/// The first guarded row whose last entry is not in the log or does not name it; reads every guarded row. An entry that is not
+/// linked yet is looked for once more.
+///
+/// # Errors
+/// When the database fails on the way.
+pub async fn unnamed(db: &Db) -> Result<Option<String>, Fault> {
+    for table in TABLES {
+        let mut rows = db.query(table.rows).stream::<Guarded>().context("read the guarded rows")?;
+        while let Some(row) = rows.try_next().await.context("read the guarded rows")? {
+            let told = |what: &str| Some(format!("a row of `{}` ({}) {what} (`{}`)", table.name, row.key, row.last_audit_id));
+            let Some(body) = &row.body else { return Ok(told("names an entry that does not exist")) };
+            if row.seq.is_none() && !is_linked(db, &row.last_audit_id).await? {
+                return Ok(told("names an entry that is not in the log"));
+            }
+            let named = holds(body, &row.key) || row.owner.as_ref().is_some_and(|owner| holds(body, owner));
+            if !named {
+                return Ok(told("was changed last under an entry that does not name it"));
+            }
+        }
+    }
+    Ok(None)
+}
+
+const LINKED: &str = "select count(*) from audit_chain where event_id = $1";
+
+/// On PostgreSQL an entry is linked a moment after it was committed.
+async fn is_linked(db: &Db, event: &str) -> Result<bool, Fault> {
+    if !db.in_fault() {
+        db.settle().await?;
+    }
+    let linked: i64 = db.query(LINKED).bind(event).scalar().await.context("look for an entry")?;
+    Ok(linked > 0)
+}
+
+/// Does the body hold this id as a whole text?
+fn holds(body: &[u8], id: &str) -> bool {
+    let quoted = format!("\"{id}\"");
+    body.windows(quoted.len()).any(|window| window == quoted.as_bytes())
+}
