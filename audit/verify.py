@@ -20,6 +20,7 @@ import argparse
 import array
 import base64
 import binascii
+import bisect
 import calendar
 import hashlib
 import itertools
@@ -609,10 +610,10 @@ def survey(export, size, report):
     return {kind: array.array("Q", sorted(indexes)) for kind, indexes in present.items()}
 
 
-def gaps(indexes, total):
-    """Each index that is there as (index, None), each range that is not as (first, end)."""
-    at = 0
-    for index in itertools.chain(indexes, [total]):
+def gaps(indexes, total, start=0):
+    """From `start` to `total`: each index that is there as (index, None), each range that is not as (first, end)."""
+    at = start
+    for index in itertools.chain(indexes[bisect.bisect_left(indexes, start) : bisect.bisect_left(indexes, total)], [total]):
         if index > at:
             yield at, index
         if index < total:
@@ -663,14 +664,15 @@ class Report:
         self.kinds, self.findings, self.notes = set(), [], []
         self.first = self.rank = None  # wrong before absent, entries before files, bundles before hash tiles
 
-    def add(self, kind, what, path=None, seq=None):
-        """A finding names an entry or a file; where a bundle cannot be taken apart, both."""
+    def add(self, kind, what, path=None, seq=None, differs=False):
+        """A finding names an entry or a file; where a bundle cannot be taken apart, both. `differs` marks an entry that is
+        not the one of which hash tiles tell that add up to the signed root."""
         finding = {"kind": kind, "path": path and clean(path), "seq": seq, "what": clean(str(what))}
         self.kinds.add(kind)
         self.total += 1
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
-        rank = (kind != "wrong", seq is None, seq or 0, not (path or "").startswith("tile/entries/"))
+        rank = (kind != "wrong", not differs, seq is None, seq or 0, not (path or "").startswith("tile/entries/"))
         if self.first is None or rank < self.rank:
             self.first, self.rank = finding, rank
 
@@ -757,9 +759,13 @@ class Tiles:
             self.skip(count // WIDTH, level + 1)
         self.rows.setdefault(level, []).extend([None] * (count % WIDTH))
 
-    def fill(self, hashes):
-        """The hashes of entries that cannot be read, as tiles told them, or None."""
-        for digest in hashes:
+    def fill(self, index, start, width):
+        """The entries of a bundle from `start` on cannot be read. What level 0 says of them stands in for them."""
+        try:
+            hashes = tile_hashes(self.export, index, self.size)
+        except (Absent, Wrong):
+            hashes = [None] * width
+        for digest in hashes[start:width]:
             self.push(digest)
 
     def finish(self):
@@ -820,8 +826,8 @@ class Chain:
         self.doubt = None  # a link that does not hold: place and hash of the later entry with the right `_prev`
         self.time, self.backward = "", 0
 
-    def blame(self, seq, what):
-        self.report.add("wrong", what, seq=seq)
+    def blame(self, seq, what, differs=False):
+        self.report.add("wrong", what, seq=seq, differs=differs)
 
     def push(self, leaf, signed):
         """One entry; `signed` is its hash as tiles tell it that add up to the signed root, or None."""
@@ -833,7 +839,7 @@ class Chain:
         named = named_before(entry, place)
         self.settle(named)
         if fault:
-            self.blame(place, fault)
+            self.blame(place, fault, differs)
         elif entry["ts"] < self.time:
             self.backward += 1
         self.time = self.time if fault else entry["ts"]
@@ -960,11 +966,11 @@ def verify_log(export, origin, size, root, report):
             continue
         report.add_missing("entries", first, end, size)
         chain.skip(min(WIDTH * end, size) - WIDTH * first)
-        if told_by_tiles:
-            for index in range(first, end):
-                tiles.fill(tile_hashes(export, index, size))
-        else:
-            tiles.skip(min(WIDTH * end, size) - WIDTH * first)
+        for there, until in gaps(present.get(0, ()), end, first):
+            if until is None:
+                tiles.fill(there, 0, width_of(0, there, size))
+            else:
+                tiles.skip(min(WIDTH * until, size) - WIDTH * there)
     chain.finish()
     tiles.finish()
     if told_by_tiles is False and "wrong" not in report.kinds:
@@ -990,8 +996,9 @@ def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
         except Wrong as why:
             chain.report.fail(why, path, chain.place)
     read = chain.place - start
-    chain.skip(width - read)
-    tiles.fill(signed[read:])
+    if read < width:
+        chain.skip(width - read)
+        tiles.fill(index, read, width)
 
 
 class Once(argparse.Action):

@@ -15,6 +15,8 @@ pub mod note;
 pub mod policy;
 pub mod proof;
 pub mod report;
+mod stored;
+mod survey;
 mod tiles;
 pub mod tree;
 pub mod vkey;

@@ -42,6 +42,12 @@ impl Finding {
         Self { kind: Kind::Absent, seq: None, path, what }
     }
 
+    /// What is named first: what is wrong before what is absent, entries before files, bundles before hash tiles.
+    fn rank(&self) -> (bool, bool, u64, bool) {
+        let of_bundle = self.path.as_deref().is_some_and(|path| path.starts_with("tile/entries/"));
+        (self.kind != Kind::Wrong, self.seq.is_none(), self.seq.unwrap_or(0), !of_bundle)
+    }
+
     /// The finding in one line, its place first.
     #[must_use]
     pub fn line(&self) -> String {
@@ -111,11 +117,19 @@ impl Report {
     pub fn refusal(kind: Kind, path: Option<&str>, what: &str) -> Self {
         let mut report = Self::default();
         report.add(Finding { kind, seq: None, path: path.map(str::to_owned), what: what.to_owned() });
-        report.first_bad = report.findings.first().cloned();
         report
     }
 
+    /// Takes the findings of another report, all of them.
+    pub(super) fn take(&mut self, other: Self) {
+        let untold = other.found - other.findings.len() as u64;
+        other.first_bad.into_iter().filter(|first| !other.findings.contains(first)).for_each(|first| self.name(first));
+        other.findings.into_iter().for_each(|finding| self.add(finding));
+        self.found += untold;
+    }
+
     pub(super) fn add(&mut self, finding: Finding) {
+        self.name(finding.clone());
         self.found += 1;
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
@@ -123,6 +137,12 @@ impl Report {
             // What is wrong outweighs what is absent, and must not be crowded out by it.
             self.findings.truncate(FINDINGS_MAX - 1);
             self.findings.push(finding);
+        }
+    }
+
+    fn name(&mut self, finding: Finding) {
+        if self.first_bad.as_ref().is_none_or(|first| finding.rank() < first.rank()) {
+            self.first_bad = Some(finding);
         }
     }
 
