@@ -6,41 +6,74 @@
 use std::{ops::Range, path::Path};
 
 use super::{
+    Error,
     checkpoint::Checkpoint,
     files,
+    kept::{Got, Kept, Marks},
     leaf::LEAF_BYTES_MAX,
-    note::NOTE_BYTES_MAX,
-    report::{Finding, Integrity, Report},
+    note::{self, NOTE_BYTES_MAX},
+    policy::Policy,
+    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Report},
     stored::Tiles,
     survey,
     tiles::{self, WIDTH},
     vkey::Vkey,
     walker::Walker,
+    witnessed::{self, Fresh},
 };
 
 const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
 
 /// What stays open whatever the verdict is.
-const NOT_CHECKED: [&str; 4] = [
-    "freshness: whether the log has grown since this checkpoint, or was rolled back before it",
+const NOT_CHECKED: [&str; 3] = [
     "completeness: whether every act was entered, and whether what was entered is true",
     "sealed values: commitments were not opened",
-    "other signatures: witnesses and time-stamps on the checkpoint",
+    "time-stamps on the checkpoint",
 ];
+
+/// What an auditor gives and asks. Keys, policy and kept checkpoints must have come by another way than the export.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The log's key, unless the policy names it.
+    pub key: Option<Got<Vkey>>,
+    /// Whom to trust: logs, witnesses, and how many of them.
+    pub policy: Option<Got<Policy>>,
+    /// Checkpoints kept from earlier.
+    pub kept: Vec<Kept>,
+    /// How new the checkpoint must be. Only a policy can meet it.
+    pub fresh: Option<Fresh>,
+}
 
 /// Checks the export in `dir` against `key`, which must have been got by another way than `dir`.
 #[must_use]
 pub fn directory(dir: &Path, key: &Vkey) -> Report {
-    let mut report = Report { key: Some(key.named().short()), not_checked: NOT_CHECKED.map(str::to_owned).to_vec(), ..Report::default() };
-    match checkpoint(dir, key) {
-        Ok((checkpoint, unknown_signatures)) => {
-            if unknown_signatures > 0 {
-                report.notes.push(format!("{unknown_signatures} signatures on the checkpoint are by keys that were not given"));
-            }
+    examine(dir, &Ask { key: Some(Ok(key.clone())), ..Ask::default() })
+}
+
+/// Checks the export in `dir` for what is asked.
+#[must_use]
+pub fn examine(dir: &Path, ask: &Ask) -> Report {
+    let mut report = Report::default();
+    let policy = ask.policy.as_ref().and_then(|policy| policy.as_ref().ok());
+    witnessed::expect(policy, ask.policy.is_some(), ask.fresh.as_ref(), &mut report);
+    report.kept_checkpoints =
+        ask.kept.iter().map(|kept| KeptCheckpoint { file: kept.name.clone(), size: None, root: None, state: KeptState::NotTold }).collect();
+    if ask.fresh.is_none() {
+        report.not_checked.push("freshness: whether the log has grown since this checkpoint, or was rolled back before it".to_owned());
+    }
+    report.not_checked.extend(NOT_CHECKED.map(str::to_owned));
+    if policy.is_none() {
+        report.not_checked.push("witnesses: cosignatures on the checkpoint".to_owned());
+    }
+    match open(dir, ask, &mut report) {
+        Ok((key, checkpoint)) => {
             report.origin = Some(checkpoint.origin.clone());
             report.size = Some(checkpoint.size);
             report.root = Some(checkpoint.root);
-            entries(dir, &checkpoint, &mut report);
+            let marks = Marks::open(&ask.kept, &key, &checkpoint, &mut report);
+            let marks = entries(dir, &checkpoint, marks, &mut report);
+            let as_signed = report.computed_root == Some(checkpoint.root);
+            marks.finish(&ask.kept, as_signed, &mut report);
         }
         Err(finding) => {
             report.add(finding);
@@ -50,20 +83,61 @@ pub fn directory(dir: &Path, key: &Vkey) -> Report {
     report
 }
 
-fn checkpoint(dir: &Path, key: &Vkey) -> Result<(Checkpoint, usize), Finding> {
+/// The log's key and its checkpoint, whose signature, form and cosignatures hold.
+fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint), Finding> {
+    let refused = |(kind, what): &(Kind, String)| Finding { kind: *kind, seq: None, path: None, what: what.clone() };
+    let given = ask.key.as_ref().map(|key| key.as_ref().map_err(refused)).transpose()?;
+    let policy = ask.policy.as_ref().map(|policy| policy.as_ref().map_err(refused)).transpose()?;
+    let given = given_key(given, policy)?;
+    report.key = given.map(|key| key.named().short());
     if !dir.is_dir() {
         return Err(Finding::absent(None, "the folder is missing, or is not a folder".to_owned()));
     }
     let note = files::read(dir, "checkpoint", NOTE_BYTES_MAX)?;
-    Checkpoint::open(&note, key).map_err(|error| Finding::wrong(None, Some("checkpoint".to_owned()), error.to_string()))
+    let wrong = |error: Error| Finding::wrong(None, Some("checkpoint".to_owned()), error.to_string());
+    let key = match (given, policy) {
+        (Some(key), _) => key,
+        (None, Some(policy)) => named_key(&note, policy).map_err(wrong)?,
+        (None, None) => return Err(Finding::absent(None, "no key is given; a log cannot vouch for itself".to_owned())),
+    };
+    report.key = Some(key.named().short());
+    let (checkpoint, mut unknown) = Checkpoint::open(&note, key).map_err(wrong)?;
+    if let Some(policy) = policy {
+        unknown = unknown.saturating_sub(witnessed::check(&note, policy, ask.fresh.as_ref(), report).map_err(wrong)?);
+    }
+    if unknown > 0 {
+        report.notes.push(format!("{unknown} signatures on the checkpoint are by keys that were not given"));
+    }
+    Ok((key.clone(), checkpoint))
 }
 
-fn entries(dir: &Path, checkpoint: &Checkpoint, report: &mut Report) {
+/// The key given, if the policy does not know another for that log.
+fn given_key<'a>(given: Option<&'a Vkey>, policy: Option<&'a Policy>) -> Result<Option<&'a Vkey>, Finding> {
+    match (given, policy) {
+        (Some(key), Some(policy)) if !policy.logs().is_empty() && policy.log_key(key.name()) != Some(key) => {
+            let what = format!("the key given is not the one that the policy has for a log `{}`", key.name());
+            Err(Finding::wrong(None, None, what))
+        }
+        (None, Some(policy)) if policy.logs().is_empty() => Err(Finding::absent(None, "the policy names no log, and no key is given".to_owned())),
+        _ => Ok(given),
+    }
+}
+
+/// The key that the policy has for the log that a note says it is of. Only its signature will show that it is.
+fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
+    let (text, _) = note::split(note)?;
+    let origin = text.lines().next().unwrap_or_default();
+    policy.log_key(origin).ok_or_else(|| Error::new(format!("the checkpoint is of the log `{}`, which the policy does not name", origin.escape_debug())))
+}
+
+/// Reads every entry and fills in the verdict on them.
+fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Report) -> Marks {
     let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
         dir,
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
+        marks,
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
@@ -74,7 +148,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, report: &mut Report) {
             replay.gap(range);
         }
     }
-    let Replay { walker, tiles, report: framing, .. } = replay;
+    let Replay { walker, marks, tiles, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
@@ -110,6 +184,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, report: &mut Report) {
         report.not_checked.push("hash tiles: there are none in this folder".to_owned());
     }
     report.not_checked.extend(survey::beside(dir));
+    marks
 }
 
 /// The log being read again from its bundles.
@@ -117,6 +192,7 @@ struct Replay<'a> {
     dir: &'a Path,
     size: u64,
     walker: Walker,
+    marks: Marks,
     tiles: Tiles<'a>,
     report: Report,
 }
@@ -150,6 +226,9 @@ impl Replay<'_> {
             // Findings are gathered by the walker and told when it is done.
             let _ = self.walker.push(leaf);
             self.tiles.push(self.walker.last());
+            if self.walker.is_whole() {
+                self.marks.pass(self.walker.size(), || self.walker.root());
+            }
             rest = after;
             read += 1;
         }

@@ -47,7 +47,7 @@ pub fn python_is_here() -> bool {
 /// Exports for both programs, a folder each, with the key they are given and the exit code that the format asks for.
 pub struct Cases {
     dir: PathBuf,
-    all: Vec<(String, String, u64)>,
+    all: Vec<(String, Vec<String>, u64)>,
 }
 
 impl Cases {
@@ -60,8 +60,20 @@ impl Cases {
     }
 
     pub fn add(&mut self, name: impl Into<String>, export: &Export, key: &str, exit: u64) {
+        self.ask(name, export, &["--key", key], exit);
+    }
+
+    /// An export with the words of the command line that come after it.
+    pub fn ask(&mut self, name: impl Into<String>, export: &Export, words: &[&str], exit: u64) {
         export.write(&self.place(self.all.len()));
-        self.all.push((name.into(), key.to_owned(), exit));
+        self.all.push((name.into(), words.iter().map(|word| (*word).to_owned()).collect(), exit));
+    }
+
+    /// A file beside the exports, and its name.
+    pub fn file(&self, name: &str, bytes: &[u8]) -> String {
+        let path = self.dir.join(name);
+        fs::write(&path, bytes).expect("written");
+        text(&path).to_owned()
     }
 
     /// A copy of an export with one file altered.
@@ -74,7 +86,8 @@ impl Cases {
     /// Asks both. What they decide must be the same; words and totals are each program's own.
     pub fn judge(self) {
         let places: Vec<_> = (0..self.all.len()).map(|at| self.place(at)).collect();
-        let words: Vec<_> = self.all.iter().zip(&places).map(|(case, place)| vec![text(place), "--key", &case.1, "--json"]).collect();
+        let words: Vec<_> =
+            self.all.iter().zip(&places).map(|(case, place)| [text(place), "--json"].into_iter().chain(case.1.iter().map(String::as_str)).collect()).collect();
         for ((name, _, exit), [first, second]) in self.all.iter().zip(both(&self.dir, &words)) {
             let reports = [report(&first.1), report(&second.1)];
             assert_eq!(verdict(&reports[0]), verdict(&reports[1]), "{name}:\n{}\n{}", reports[0], reports[1]);
@@ -118,10 +131,27 @@ pub fn report(line: &str) -> Value {
     serde_json::from_str(line).expect("JSON")
 }
 
+const DECIDED: [&str; 14] = [
+    "cosignatures",
+    "exit",
+    "freshness",
+    "integrity",
+    "kept_checkpoints",
+    "key",
+    "max_age",
+    "now",
+    "now_by",
+    "origin",
+    "quorum",
+    "quorum_time",
+    "root",
+    "size",
+];
+
 /// What the format decides in a report.
 pub fn verdict(report: &Value) -> Vec<Value> {
     let first = &report["first_bad"];
-    let mut parts: Vec<_> = ["exit", "integrity", "key", "origin", "root", "size"].map(|name| report[name].clone()).into();
+    let mut parts: Vec<_> = DECIDED.map(|name| report[name].clone()).into();
     parts.extend(["kind", "seq"].map(|name| first[name].clone()));
     parts
 }
