@@ -1,25 +1,27 @@
 #!/usr/bin/env python3
 """A second verifier of exported audit trails, made from README.md in this folder and sharing no code with the first.
 
-    verify.py DIR --key VKEY [--json]
+    verify.py DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--max-age SECONDS [--now TIME]] [--json]
 
 VKEY is the verifier key itself or a file that holds it. Python 3.11 or later and the package `cryptography`.
 
-Exit status: 0 the folder holds exactly what the holder of the key signed; 1 something that is there is wrong or cannot
-be parsed; 2 something that must be there is absent or cannot be read, or the command line is wrong; 3 is kept for a
-policy that is not met. Numbers in brackets below are sections of README.md.
+Exit status: 0 the folder holds exactly what the holder of the key signed, and the policy is met; 1 something that is
+there is wrong or cannot be parsed; 2 something that must be there is absent or cannot be read, or the command line is
+wrong; 3 only the policy is not met. Numbers in brackets below are sections of README.md.
 
 What must stay true:
   - Absence is never a pass: 0 is reached only when every entry was read and the root over them is the signed one.
   - Bytes are hashed as they are stored and never rendered anew.
   - Memory does not grow with the entries: one bundle, one tile of each level and one number for each file are held.
-  - The same input gives the same output. Nothing is written, nothing but the export and the key is read.
+  - The same input gives the same output, but for the clock where no time is given. Nothing is written, nothing is read
+    but the export and the files that are named.
 """
 
 import argparse
 import array
 import base64
 import binascii
+import bisect
 import calendar
 import hashlib
 import itertools
@@ -28,6 +30,7 @@ import os
 import re
 import stat
 import sys
+import time
 import traceback
 
 try:
@@ -46,6 +49,13 @@ WIDTH = 256
 BUNDLE_MAX = WIDTH * (2 + 65_535)
 FINDINGS_MAX = 20
 QUOTE_MAX = 80
+KEY_FILE_MAX = 4096
+KEPT_MAX = 64
+AHEAD_MAX = 300
+POLICY_MAX = 65_536
+LOGS_MAX = 64
+WITNESSES_MAX = 256
+GROUPS_MAX = 64
 
 
 class Wrong(Exception):
@@ -362,19 +372,20 @@ def verify_signature(public, signature, message):
 
 # --- Key, note, checkpoint [7, 8] -------------------------------------------------------------------------------------
 
+LOG, COSIGNER = 1, 4  # C2SP's types of signatures
 DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
 class Key:
     """A verifier key: `name`, `id` (4 bytes), `public` (32 bytes), and `short`, what it is called in a report."""
 
-    def __init__(self, text):
+    def __init__(self, text, kind=LOG):
         parts = text.split("+", 2)
         if len(parts) != 3 or not is_name(parts[0]) or not re.fullmatch("[0-9a-f]{8}", parts[1]):
             raise Wrong("not `<name>+<key id>+<base64>`")
         typed = unbase64(parts[2])
-        if len(typed) != 33 or typed[0] != 1:
-            raise Wrong("not a key of type Ed25519")
+        if len(typed) != 33 or typed[0] != kind:
+            raise Wrong(f"not a key of type 0x{kind:02x}")
         self.name, self.id, self.public, self.short = parts[0], bytes.fromhex(parts[1]), typed[1:], "+".join(parts[:2])
         if hashlib.sha256(self.name.encode("utf-8") + b"\n" + typed).digest()[:4] != self.id:
             raise Wrong("the key id does not belong to this name and key")
@@ -388,9 +399,8 @@ def read_key(argument):
     except Wrong as why:
         refused = why
     try:
-        with open(argument, "rb") as file:
-            raw = file.read(NOTE_MAX + 1)
-    except (OSError, ValueError):
+        raw = read_file(argument, KEY_FILE_MAX)
+    except Absent:
         if argument.count("+") >= 2:  # meant as a key
             raise refused from None
         raise Absent(f"neither a verifier key nor a file that can be read: {quote(clean(argument))}") from None
@@ -400,8 +410,22 @@ def read_key(argument):
         raise Wrong("the key file is not UTF-8") from None
 
 
-def open_note(raw, key):
-    """The text that the key signed, and the number of lines by other keys."""
+def read_file(name, limit):
+    """The bytes of a file that the auditor named. Here a link is followed."""
+    try:
+        if not os.path.isfile(name):
+            raise Absent("not a file that can be read")
+        with open(name, "rb") as file:
+            raw = file.read(limit + 1)
+    except (OSError, ValueError):
+        raise Absent("not a file that can be read") from None
+    if len(raw) > limit:
+        raise Wrong(f"longer than {limit} bytes")
+    return raw
+
+
+def split_note(raw):
+    """The text of a note and its signature lines, each the key's name and the bytes of key id and signature."""
     try:
         note = raw.decode("utf-8")
     except UnicodeDecodeError as why:
@@ -414,8 +438,14 @@ def open_note(raw, key):
     lines = lines[:-1].split("\n")
     if len(lines) > SIGNATURES_MAX:
         raise Wrong(f"more than {SIGNATURES_MAX} signature lines")
-    text, own = body + "\n", 0
-    for name, blob in [read_line(line) for line in lines]:
+    return body + "\n", [read_line(line) for line in lines]
+
+
+def open_note(raw, key):
+    """The text that the key signed, and the number of lines by other keys."""
+    text, lines = split_note(raw)
+    own = 0
+    for name, blob in lines:
         if (name, blob[:4]) == (key.name, key.id):
             verify_signature(key.public, blob[4:], text.encode("utf-8"))
             own += 1
@@ -450,6 +480,157 @@ def read_checkpoint(text):
     if size == 0 and root != Tree().root():
         raise Wrong("the root of an empty log is not that of the empty tree")
     return origin, size, root
+
+
+def open_checkpoint(raw, key):
+    """Origin, size and root of a signed checkpoint of the key's log, and the number of lines by other keys."""
+    text, others = open_note(raw, key)
+    origin, size, root = read_checkpoint(text)
+    if origin != key.name:
+        raise Wrong(f"the checkpoint is of the log {quote(origin)}, which is not the key's name")
+    return origin, size, root, others
+
+
+# --- Witnesses and policy [10, 11] ------------------------------------------------------------------------------------
+
+
+def cosignatures(raw, keys):
+    """For each key the newest time at which it cosigned the note, or None; and how many lines are by these keys."""
+    text, lines = split_note(raw)
+    times, own = [None] * len(keys), 0
+    for name, blob in lines:
+        for at, key in enumerate(keys):
+            if (name, blob[:4]) != (key.name, key.id):
+                continue
+            time = int.from_bytes(blob[4:12], "big")
+            if len(blob) < 12 or time > INTEGER_MAX:
+                raise Wrong(f"a cosignature by {quote(name)} is too short, or its time is above 2^53 − 1")
+            verify_signature(key.public, blob[12:], f"cosignature/v1\ntime {time}\n{text}".encode("utf-8"))
+            times[at] = time if times[at] is None else max(time, times[at])
+            own += 1
+    return times, own
+
+
+class Policy:
+    """Whom the auditor trusts. `logs` and `witnesses` in the order of the file, a witness as (name, key)."""
+
+    def __init__(self, raw):
+        if len(raw) > POLICY_MAX:
+            raise Wrong(f"longer than {POLICY_MAX} bytes")
+        try:
+            text = raw.decode("utf-8")
+        except UnicodeDecodeError as why:
+            raise Wrong(f"not UTF-8 at byte {why.start}") from None
+        if not text.endswith("\n"):
+            raise Wrong("the last line does not end in a newline")
+        self.logs, self.witnesses, self.groups, self.quorum = [], [], {}, None
+        self.taken = set()
+        for number, line in enumerate(text[:-1].split("\n"), 1):
+            try:
+                self.read(line)
+            except Wrong as why:
+                raise Wrong(f"line {number}: {why}") from None
+        if self.quorum is None:
+            raise Wrong("no `quorum` line")
+
+    def read(self, line):
+        if any((c < " " and c != "\t") or c == "\x7f" for c in line):
+            raise Wrong("a control character")
+        words = [word for word in re.split("[ \t]", line) if word]
+        if not words or words[0].startswith("#"):
+            return
+        kind, count = words[0], len(words)
+        if kind == "log" and count in (2, 3):
+            self.add_log(Key(words[1]))
+        elif kind == "witness" and count in (3, 4):
+            self.add_witness(words[1], Key(words[2], COSIGNER))
+        elif kind == "group" and count >= 4:
+            self.add_group(words[1], words[2], words[3:])
+        elif kind == "quorum" and count == 2:
+            self.add_quorum(words[1])
+        else:
+            raise Wrong("not a line of a policy")
+
+    def add_log(self, key):
+        if len(self.logs) >= LOGS_MAX:
+            raise Wrong(f"more than {LOGS_MAX} logs")
+        if any(key.name == log.name or key.public == log.public for log in self.logs):
+            raise Wrong("this log's name or key was there before")
+        if any(key.public == witness.public for _, witness in self.witnesses):
+            raise Wrong("a log's key is a witness's too")
+        self.logs.append(key)
+
+    def add_witness(self, name, key):
+        if len(self.witnesses) >= WITNESSES_MAX:
+            raise Wrong(f"more than {WITNESSES_MAX} witnesses")
+        for _, other in self.witnesses:
+            if key.public == other.public or (key.name, key.id) == (other.name, other.id):
+                raise Wrong("this key, or one of its name and id, is another witness's")
+        if any(key.public == log.public for log in self.logs):
+            raise Wrong("a log's key is a witness's too")
+        self.require_new(name)
+        self.witnesses.append((name, key))
+
+    def add_group(self, name, threshold, members):
+        if len(self.groups) >= GROUPS_MAX:
+            raise Wrong(f"more than {GROUPS_MAX} groups")
+        if threshold not in ("all", "any") and not DECIMAL.fullmatch(threshold):
+            raise Wrong("the threshold is not a number")
+        least = len(members) if threshold == "all" else 1 if threshold == "any" else int(threshold)
+        if not 1 <= least <= len(members):
+            raise Wrong("the threshold is not from 1 to the number of members")
+        for member in members:
+            self.require_known(member)
+            if member in self.taken:
+                raise Wrong(f"{quote(member)} is a member already")
+            self.taken.add(member)
+        self.require_new(name)
+        self.groups[name] = (least, members)
+
+    def add_quorum(self, name):
+        if self.quorum is not None:
+            raise Wrong("a second `quorum` line")
+        if name != "none":
+            self.require_known(name)
+        self.quorum = name
+
+    def is_known(self, name):
+        return name in self.groups or any(name == witness for witness, _ in self.witnesses)
+
+    def require_known(self, name):
+        if not self.is_known(name):
+            raise Wrong(f"{quote(name)} is not declared on an earlier line")
+
+    def require_new(self, name):
+        if name == "none" or self.is_known(name):
+            raise Wrong(f"{quote(name)} is declared twice, or is `none`")
+
+    def log(self, origin):
+        """The key of the log of this origin, or None."""
+        return next((key for key in self.logs if key.name == origin), None)
+
+    def newest(self, times):
+        """The newest time that a quorum supports, given times by witness; None if there is no such time."""
+        told = dict(times)
+        for name, (least, members) in self.groups.items():
+            found = sorted((told[member] for member in members if member in told), reverse=True)
+            if len(found) >= least:
+                told[name] = found[least - 1]
+        return told.get(self.quorum)
+
+
+MOMENT = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2})(?:\.[0-9]{1,9})?Z")
+
+
+def moment(text):
+    """Seconds since 1970 of a time as an auditor types it, or None."""
+    found = MOMENT.fullmatch(text)
+    if not found or not is_time(found[1] + ".000000Z"):
+        return None
+    year, month, day, hour, minute, second = (int(part) for part in re.split("[-T:]", found[1]))
+    if year < 1970:
+        return None
+    return calendar.timegm((year, month, day, hour, minute, second))
 
 
 # --- The tree, and the names of its tiles [5, 6] ----------------------------------------------------------------------
@@ -609,10 +790,10 @@ def survey(export, size, report):
     return {kind: array.array("Q", sorted(indexes)) for kind, indexes in present.items()}
 
 
-def gaps(indexes, total):
-    """Each index that is there as (index, None), each range that is not as (first, end)."""
-    at = 0
-    for index in itertools.chain(indexes, [total]):
+def gaps(indexes, total, start=0):
+    """From `start` to `total`: each index that is there as (index, None), each range that is not as (first, end)."""
+    at = start
+    for index in itertools.chain(indexes[bisect.bisect_left(indexes, start) : bisect.bisect_left(indexes, total)], [total]):
         if index > at:
             yield at, index
         if index < total:
@@ -635,9 +816,9 @@ def name_missing_tiles(present, size, report):
 # --- Report [12] ------------------------------------------------------------------------------------------------------
 
 NOT_CHECKED = (
-    "freshness: whether the log has grown since this checkpoint, or was rolled back before it",
+    "growth: whether the log has grown since this checkpoint, but for what witnesses and kept checkpoints show",
     "completeness: whether every act was entered, and whether what was entered is true",
-    "time: `ts` is the server's clock; there are no witnesses and no time-stamps here",
+    "time: `ts` is the server's clock, and times of cosignatures are the witnesses' word; there are no time-stamps here",
     "commitments: what was committed is not in an export",
     "that each `id` is unique",
 )
@@ -646,6 +827,7 @@ TITLES = {
     0: "OK: every entry is as it was signed",
     1: "WRONG: what is here is not what was signed",
     2: "INCOMPLETE: something that must be here is absent or cannot be read",
+    3: "POLICY NOT MET: every entry is as it was signed, but witnesses do not show what was asked",
 }
 
 
@@ -661,16 +843,19 @@ class Report:
         self.key = self.origin = self.size = self.root = self.computed_root = None
         self.entries_checked = self.tiles_checked = self.total = 0
         self.kinds, self.findings, self.notes = set(), [], []
+        self.quorum, self.freshness, self.quorum_time, self.fresh = "not_asked", "not_asked", None, (None, None, None)
+        self.cosigned, self.kept = [], []
         self.first = self.rank = None  # wrong before absent, entries before files, bundles before hash tiles
 
-    def add(self, kind, what, path=None, seq=None):
-        """A finding names an entry or a file; where a bundle cannot be taken apart, both."""
+    def add(self, kind, what, path=None, seq=None, differs=False):
+        """A finding names an entry or a file; where a bundle cannot be taken apart, both. `differs` marks an entry that is
+        not the one of which hash tiles tell that add up to the signed root."""
         finding = {"kind": kind, "path": path and clean(path), "seq": seq, "what": clean(str(what))}
         self.kinds.add(kind)
         self.total += 1
         if len(self.findings) < FINDINGS_MAX:
             self.findings.append(finding)
-        rank = (kind != "wrong", seq is None, seq or 0, not (path or "").startswith("tile/entries/"))
+        rank = (kind != "wrong", not differs, seq is None, seq or 0, not (path or "").startswith("tile/entries/"))
         if self.first is None or rank < self.rank:
             self.first, self.rank = finding, rank
 
@@ -682,22 +867,33 @@ class Report:
         more = f", and {end - first - 1} after it" if end - first > 1 else ""
         self.add("absent", "the file is missing" + more, path_of(kind, first, size))
 
-    def exit(self):
+    def integrity(self):
         return 1 if "wrong" in self.kinds else 2 if self.kinds else 0
+
+    def exit(self):
+        return self.integrity() or (3 if "not_met" in (self.quorum, self.freshness) else 0)
 
     def to_json(self):
         values = {
             "computed_root": self.computed_root and tobase64(self.computed_root),
+            "cosignatures": self.cosigned,
             "entries_checked": self.entries_checked,
             "exit": self.exit(),
             "findings": self.findings,
             "findings_total": self.total,
             "first_bad": self.first,
-            "integrity": VERDICTS[self.exit()],
+            "freshness": self.freshness,
+            "integrity": VERDICTS[self.integrity()],
+            "kept_checkpoints": self.kept,
             "key": self.key and self.key.short,
+            "max_age": self.fresh[0],
             "not_checked": list(NOT_CHECKED),
             "notes": self.notes,
+            "now": self.fresh[1],
+            "now_by": self.fresh[2],
             "origin": self.origin,
+            "quorum": self.quorum,
+            "quorum_time": self.quorum_time,
             "root": self.root and tobase64(self.root),
             "size": self.size,
             "tiles_checked": self.tiles_checked,
@@ -715,6 +911,14 @@ class Report:
             lines.append(f"  origin      {self.origin}")
         if self.key:
             lines.append(f"  key         {self.key.short}")
+        for kept in self.kept:
+            lines.append(f"  kept        {quote(kept['file'])}: {kept['state']}")
+        for cosigned in self.cosigned:
+            lines.append(f"  cosigned    {cosigned['time']} s after 1970 by {cosigned['witness']} ({cosigned['key']})")
+        if self.quorum != "not_asked":
+            lines.append(f"  quorum      {self.quorum}, time {self.quorum_time}")
+        if self.freshness != "not_asked":
+            lines.append("  freshness   {}: at most {} s before {} (by: {})".format(self.freshness, *self.fresh))
         lines += ["Findings"] * bool(self.findings) + ["  - " + told(finding) for finding in self.findings]
         if self.total > len(self.findings):
             lines.append(f"  - and {self.total - len(self.findings)} more")
@@ -757,9 +961,13 @@ class Tiles:
             self.skip(count // WIDTH, level + 1)
         self.rows.setdefault(level, []).extend([None] * (count % WIDTH))
 
-    def fill(self, hashes):
-        """The hashes of entries that cannot be read, as tiles told them, or None."""
-        for digest in hashes:
+    def fill(self, index, start, width):
+        """The entries of a bundle from `start` on cannot be read. What level 0 says of them stands in for them."""
+        try:
+            hashes = tile_hashes(self.export, index, self.size)
+        except (Absent, Wrong):
+            hashes = [None] * width
+        for digest in hashes[start:width]:
             self.push(digest)
 
     def finish(self):
@@ -812,16 +1020,17 @@ def tiles_add_up(export, size, root):
 class Chain:
     """Takes the entries in their order and names the first that is not as it was."""
 
-    def __init__(self, origin, size, root, report):
+    def __init__(self, origin, size, root, report, marks=()):
         self.origin, self.size, self.root, self.report = origin, size, root, report
+        self.marks = dict.fromkeys(marks)  # sizes at which the root is wanted, and the roots
         self.place, self.tree, self.whole = 0, Tree(), True
         self.before = bytes(32)  # the hash that the next entry must name, None if it cannot be known
         self.blamed = False  # whether the entry before was named already
         self.doubt = None  # a link that does not hold: place and hash of the later entry with the right `_prev`
         self.time, self.backward = "", 0
 
-    def blame(self, seq, what):
-        self.report.add("wrong", what, seq=seq)
+    def blame(self, seq, what, differs=False):
+        self.report.add("wrong", what, seq=seq, differs=differs)
 
     def push(self, leaf, signed):
         """One entry; `signed` is its hash as tiles tell it that add up to the signed root, or None."""
@@ -833,13 +1042,15 @@ class Chain:
         named = named_before(entry, place)
         self.settle(named)
         if fault:
-            self.blame(place, fault)
+            self.blame(place, fault, differs)
         elif entry["ts"] < self.time:
             self.backward += 1
         self.time = self.time if fault else entry["ts"]
         self.link(leaf, named, bool(fault), differs)
         self.tree.push(digest)
         self.before, self.place = digest, place + 1
+        if self.whole and self.place in self.marks:
+            self.marks[self.place] = self.tree.root()
         self.report.entries_checked += 1
 
     def link(self, leaf, named, fault, differs):
@@ -911,29 +1122,133 @@ def frames(raw, width):
 # --- All of it [12] ---------------------------------------------------------------------------------------------------
 
 
-def verify(folder, key_argument):
-    """The report on an export, given the key or the name of its file."""
+class Asked:
+    """What the auditor gives: names of files, or a key itself, and how new the checkpoint must be."""
+
+    def __init__(self, key=None, policy=None, kept=(), max_age=None, now=None):
+        self.key, self.policy, self.kept, self.max_age = key, policy, list(kept), max_age
+        self.now_by = max_age if max_age is None else "clock" if now is None else "given"
+        self.now = max_age if max_age is None else int(time.time()) if now is None else now
+
+
+def verify(folder, asked):
+    """The report on an export."""
     report, export = Report(), Export(folder)
+    report.quorum = "not_met" if asked.policy is not None else "not_asked"
+    if asked.max_age is not None:
+        report.freshness, report.fresh = "not_met", (asked.max_age, asked.now, asked.now_by)
+    report.kept = [{"file": clean(name), "root": None, "size": None, "state": "not_told"} for name in asked.kept]
+    # All that was given is read before it is judged, so that of several faults the first is the same each time.
     try:
-        report.key = read_key(key_argument)
+        key, policy = read_asked(asked, report)
     except (Absent, Wrong) as why:
-        report.fail(type(why)(f"the key: {why}"))
+        report.fail(why)
         return report
+    report.key = key
     if not os.path.isdir(folder):
         report.add("absent", f"there is no folder {quote(clean(folder))}")
         return report
     try:
-        text, others = open_note(export.read("checkpoint", NOTE_MAX), report.key)
-        origin, size, root = read_checkpoint(text)
-        if origin != report.key.name:
-            raise Wrong(f"the checkpoint is of the log {quote(origin)}, which is not the key's name")
+        raw = export.read("checkpoint", NOTE_MAX)
+        report.key = key = key or named_key(raw, policy)
+        origin, size, root, others = open_checkpoint(raw, key)
+        if policy:
+            others -= witness(raw, policy, asked, report)
     except (Absent, Wrong) as why:
         report.fail(why, "checkpoint")
         return report
     report.origin, report.size, report.root = origin, size, root
     note_the_rest(export, others, report)
-    verify_log(export, origin, size, root, report)
+    waiting = open_kept(asked.kept, key, size, root, report)
+    roots = verify_log(export, origin, size, root, report, [kept["size"] for kept in waiting])
+    for kept in waiting:
+        told = roots[kept["size"]]
+        if told is not None:
+            kept["state"] = "held" if tobase64(told) == kept["root"] else "rewritten"
+        if kept["state"] == "rewritten":
+            what = f"the log was rewritten: its first {kept['size']} entries here are not those of the kept checkpoint "
+            report.add("wrong", what + quote(kept["file"]))
     return report
+
+
+def read_asked(asked, report):
+    """The key, or None where the policy must name it, and the policy or None."""
+    key = policy = key_fault = None
+    if asked.key is not None:
+        try:
+            key = read_key(asked.key)
+        except (Absent, Wrong) as why:
+            key_fault = type(why)(f"the key: {why}")
+    if asked.policy is not None:
+        try:
+            policy = Policy(read_file(asked.policy, POLICY_MAX))
+        except (Absent, Wrong) as why:
+            raise key_fault or type(why)(f"the policy: {why}") from None
+        if policy.quorum == "none":
+            report.quorum = "none"
+    if key_fault:
+        raise key_fault
+    if policy and not policy.logs and not key:
+        raise Absent("the policy names no log, and no key is given")
+    if policy and policy.logs and key:
+        known = policy.log(key.name)
+        if not known or known.public != key.public:
+            raise Wrong(f"the key given is not the one that the policy has for a log {quote(key.name)}")
+    return key, policy
+
+
+def named_key(raw, policy):
+    """The key that the policy has for the log that a note says it is of."""
+    origin = split_note(raw)[0].split("\n")[0]
+    key = policy.log(origin)
+    if not key:
+        raise Wrong(f"the checkpoint is of the log {quote(origin)}, which the policy does not name")
+    return key
+
+
+def witness(raw, policy, asked, report):
+    """Fills in what the policy's witnesses show; gives how many lines are theirs."""
+    newest, lines = cosignatures(raw, [key for _, key in policy.witnesses])
+    times = {}
+    for (name, key), at in zip(policy.witnesses, newest):
+        if at is not None:
+            times[name] = at
+            report.cosigned.append({"key": key.short, "time": at, "witness": name})
+    if policy.quorum != "none":
+        report.quorum = "met" if policy.newest(times) is not None else "not_met"
+    if asked.max_age is not None:
+        late = sorted(name for name, at in times.items() if at > asked.now + AHEAD_MAX)
+        report.notes += [f"the cosignature by {quote(name)} is later than now; it supports no freshness" for name in late]
+        times = {name: at for name, at in times.items() if name not in late}
+    report.quorum_time = policy.newest(times)
+    if asked.max_age is not None and report.quorum_time is not None and asked.now - report.quorum_time <= asked.max_age:
+        report.freshness = "met"
+    return lines
+
+
+def open_kept(names, key, size, root, report):
+    """Reads the kept checkpoints and tells what shows without the entries; gives those that wait for them."""
+    waiting = []
+    for name, kept in zip(names, report.kept):
+        called = f"the kept checkpoint {quote(kept['file'])}"
+        try:
+            _, kept_size, kept_root, _ = open_checkpoint(read_file(name, NOTE_MAX), key)
+        except (Absent, Wrong) as why:
+            kept["state"] = "absent" if isinstance(why, Absent) else "refused"
+            report.fail(type(why)(f"{called}: {why}"))
+            continue
+        kept["size"], kept["root"] = kept_size, tobase64(kept_root)
+        if kept_size > size:
+            kept["state"] = "rolled_back"
+            report.add("wrong", f"the log was rolled back: it has {size} entries where {called} has {kept_size}")
+        elif kept_size == size and kept_root != root:
+            kept["state"] = "forked"
+            report.add("wrong", f"the log was forked: for its {size} entries {called} has another root")
+        elif kept_size in (0, size):
+            kept["state"] = "held"
+        else:
+            waiting.append(kept)
+    return waiting
 
 
 def note_the_rest(export, others, report):
@@ -949,22 +1264,22 @@ def note_the_rest(export, others, report):
         report.notes.append(f"files beside the log, not read: {shown}{more}")
 
 
-def verify_log(export, origin, size, root, report):
+def verify_log(export, origin, size, root, report, marks):
     present = survey(export, size, report)
     tiles_needed = name_missing_tiles(present, size, report)
     told_by_tiles = tiles_add_up(export, size, root) if tiles_needed else None
-    chain, tiles = Chain(origin, size, root, report), Tiles(export, size, report)
+    chain, tiles = Chain(origin, size, root, report, marks), Tiles(export, size, report)
     for first, end in gaps(present.get("entries", ()), files_at("entries", size)):
         if end is None:
             verify_bundle(export, first, size, chain, tiles, told_by_tiles)
             continue
         report.add_missing("entries", first, end, size)
         chain.skip(min(WIDTH * end, size) - WIDTH * first)
-        if told_by_tiles:
-            for index in range(first, end):
-                tiles.fill(tile_hashes(export, index, size))
-        else:
-            tiles.skip(min(WIDTH * end, size) - WIDTH * first)
+        for there, until in gaps(present.get(0, ()), end, first):
+            if until is None:
+                tiles.fill(there, 0, width_of(0, there, size))
+            else:
+                tiles.skip(min(WIDTH * until, size) - WIDTH * there)
     chain.finish()
     tiles.finish()
     if told_by_tiles is False and "wrong" not in report.kinds:
@@ -972,6 +1287,7 @@ def verify_log(export, origin, size, root, report):
     all_read = report.entries_checked == size and report.tiles_checked == tiles_needed
     if not report.kinds and not (all_read and report.computed_root == root):
         report.add("absent", "the export changed while it was read")
+    return chain.marks
 
 
 def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
@@ -990,8 +1306,9 @@ def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
         except Wrong as why:
             chain.report.fail(why, path, chain.place)
     read = chain.place - start
-    chain.skip(width - read)
-    tiles.fill(signed[read:])
+    if read < width:
+        chain.skip(width - read)
+        tiles.fill(index, read, width)
 
 
 class Once(argparse.Action):
@@ -1003,15 +1320,40 @@ class Once(argparse.Action):
         setattr(namespace, self.dest, value)
 
 
+def seconds(text):
+    if not re.fullmatch("[0-9]+", text) or int(text) > INTEGER_MAX:
+        raise argparse.ArgumentTypeError("not a number of seconds")
+    return int(text)
+
+
+def now(text):
+    found = moment(text)
+    if found is None:
+        raise argparse.ArgumentTypeError("not a time from 1970 on of the form `2026-11-22T08:30:00Z`")
+    return found
+
+
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Verify an exported audit trail.", allow_abbrev=False)
     parser.add_argument("dir", metavar="DIR", help="the folder that was exported")
-    parser.add_argument("--key", metavar="VKEY", required=True, action=Once, help="the verifier key, or a file with it")
+    parser.add_argument("--key", metavar="VKEY", action=Once, help="the verifier key, or a file with it")
+    parser.add_argument("--policy", metavar="FILE", action=Once, help="whom to trust: logs, witnesses and a quorum")
+    parser.add_argument("--checkpoint", metavar="FILE", action="append", default=[], help="a checkpoint kept from earlier")
+    parser.add_argument("--max-age", metavar="SECONDS", type=seconds, action=Once, help="most time since a quorum cosigned")
+    parser.add_argument("--now", metavar="TIME", type=now, action=Once, help="what to take for now")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
     if Ed25519PublicKey is None:
         parser.error("the package `cryptography` is missing; install it (Debian: python3-cryptography)")
-    report = verify(chosen.dir, chosen.key)
+    if chosen.key is None and chosen.policy is None:
+        parser.error("neither --key nor --policy is given")
+    if chosen.max_age is not None and chosen.policy is None:
+        parser.error("--max-age needs a --policy")
+    if chosen.now is not None and chosen.max_age is None:
+        parser.error("--now needs a --max-age")
+    if len(chosen.checkpoint) > KEPT_MAX:
+        parser.error(f"--checkpoint is given more than {KEPT_MAX} times")
+    report = verify(chosen.dir, Asked(chosen.key, chosen.policy, chosen.checkpoint, chosen.max_age, chosen.now))
     output = report.to_json() if chosen.json else report.to_text()
     sys.stdout.buffer.write(output.encode("utf-8"))
     return report.exit()

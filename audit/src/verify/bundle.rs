@@ -3,168 +3,188 @@
 //! Every entry is hashed again into the signed root; hash tiles are compared, never believed, unless
 //! they add up to the signed root themselves. One bundle is in memory at a time.
 
-use std::{fs, path::Path};
+use std::{ops::Range, path::Path};
 
 use super::{
-    Hash,
+    Error,
     checkpoint::Checkpoint,
     files,
+    kept::{Got, Kept, Marks},
     leaf::LEAF_BYTES_MAX,
-    note::NOTE_BYTES_MAX,
-    report::{FINDINGS_MAX, Finding, Kind, Report},
-    tiles::{self, Levels, Role, WIDTH},
-    tree::Tree,
+    note::{self, NOTE_BYTES_MAX},
+    policy::Policy,
+    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Report},
+    stored::Tiles,
+    survey,
+    tiles::{self, WIDTH},
     vkey::Vkey,
     walker::Walker,
+    witnessed::{self, Fresh},
 };
 
 const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
-const TILE_BYTES_MAX: usize = WIDTH as usize * 32;
 
 /// What stays open whatever the verdict is.
-const NOT_CHECKED: [&str; 4] = [
-    "freshness: whether the log has grown since this checkpoint, or was rolled back before it",
+const NOT_CHECKED: [&str; 3] = [
     "completeness: whether every act was entered, and whether what was entered is true",
     "sealed values: commitments were not opened",
-    "other signatures: witnesses and time-stamps on the checkpoint",
+    "time-stamps on the checkpoint",
 ];
+
+/// What an auditor gives and asks. Keys, policy and kept checkpoints must have come by another way than the export.
+#[derive(Clone, Debug, Default)]
+pub struct Ask {
+    /// The log's key, unless the policy names it.
+    pub key: Option<Got<Vkey>>,
+    /// Whom to trust: logs, witnesses, and how many of them.
+    pub policy: Option<Got<Policy>>,
+    /// Checkpoints kept from earlier.
+    pub kept: Vec<Kept>,
+    /// How new the checkpoint must be. Only a policy can meet it.
+    pub fresh: Option<Fresh>,
+}
 
 /// Checks the export in `dir` against `key`, which must have been got by another way than `dir`.
 #[must_use]
 pub fn directory(dir: &Path, key: &Vkey) -> Report {
-    let mut report = Report { key: Some(key.named().short()), not_checked: NOT_CHECKED.map(str::to_owned).to_vec(), ..Report::default() };
-    match checkpoint(dir, key) {
-        Ok((checkpoint, unknown_signatures)) => {
-            if unknown_signatures > 0 {
-                report.notes.push(format!("{unknown_signatures} signatures on the checkpoint are by keys that were not given"));
-            }
+    examine(dir, &Ask { key: Some(Ok(key.clone())), ..Ask::default() })
+}
+
+/// Checks the export in `dir` for what is asked.
+#[must_use]
+pub fn examine(dir: &Path, ask: &Ask) -> Report {
+    let mut report = Report::default();
+    let policy = ask.policy.as_ref().and_then(|policy| policy.as_ref().ok());
+    witnessed::expect(policy, ask.policy.is_some(), ask.fresh.as_ref(), &mut report);
+    report.kept_checkpoints =
+        ask.kept.iter().map(|kept| KeptCheckpoint { file: kept.name.clone(), size: None, root: None, state: KeptState::NotTold }).collect();
+    if ask.fresh.is_none() {
+        report.not_checked.push("freshness: whether the log has grown since this checkpoint, or was rolled back before it".to_owned());
+    }
+    report.not_checked.extend(NOT_CHECKED.map(str::to_owned));
+    if policy.is_none() {
+        report.not_checked.push("witnesses: cosignatures on the checkpoint".to_owned());
+    }
+    match open(dir, ask, &mut report) {
+        Ok((key, checkpoint)) => {
             report.origin = Some(checkpoint.origin.clone());
             report.size = Some(checkpoint.size);
             report.root = Some(checkpoint.root);
-            entries(dir, &checkpoint, &mut report);
+            let marks = Marks::open(&ask.kept, &key, &checkpoint, &mut report);
+            let marks = entries(dir, &checkpoint, marks, &mut report);
+            let as_signed = report.computed_root == Some(checkpoint.root);
+            marks.finish(&ask.kept, as_signed, &mut report);
         }
         Err(finding) => {
             report.add(finding);
             report.not_checked.insert(0, "the entries: without a valid checkpoint there is nothing to hold them against".to_owned());
         }
     }
-    if report.first_bad.is_none() {
-        report.first_bad = first_bad(&report.findings);
-    }
     report
 }
 
-fn checkpoint(dir: &Path, key: &Vkey) -> Result<(Checkpoint, usize), Finding> {
+/// The log's key and its checkpoint, whose signature, form and cosignatures hold.
+fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint), Finding> {
+    let refused = |(kind, what): &(Kind, String)| Finding { kind: *kind, seq: None, path: None, what: what.clone() };
+    let given = ask.key.as_ref().map(|key| key.as_ref().map_err(refused)).transpose()?;
+    let policy = ask.policy.as_ref().map(|policy| policy.as_ref().map_err(refused)).transpose()?;
+    let given = given_key(given, policy)?;
+    report.key = given.map(|key| key.named().short());
     if !dir.is_dir() {
         return Err(Finding::absent(None, "the folder is missing, or is not a folder".to_owned()));
     }
     let note = files::read(dir, "checkpoint", NOTE_BYTES_MAX)?;
-    Checkpoint::open(&note, key).map_err(|error| Finding::wrong(None, Some("checkpoint".to_owned()), error.to_string()))
+    let wrong = |error: Error| Finding::wrong(None, Some("checkpoint".to_owned()), error.to_string());
+    let key = match (given, policy) {
+        (Some(key), _) => key,
+        (None, Some(policy)) => named_key(&note, policy).map_err(wrong)?,
+        (None, None) => return Err(Finding::absent(None, "no key is given; a log cannot vouch for itself".to_owned())),
+    };
+    report.key = Some(key.named().short());
+    let (checkpoint, mut unknown) = Checkpoint::open(&note, key).map_err(wrong)?;
+    if let Some(policy) = policy {
+        unknown = unknown.saturating_sub(witnessed::check(&note, policy, ask.fresh.as_ref(), report).map_err(wrong)?);
+    }
+    if unknown > 0 {
+        report.notes.push(format!("{unknown} signatures on the checkpoint are by keys that were not given"));
+    }
+    Ok((key.clone(), checkpoint))
 }
 
-/// The lowest entry that a finding names; failing that, what is wrong before what is absent.
-fn first_bad(findings: &[Finding]) -> Option<Finding> {
-    let named = findings.iter().filter(|finding| finding.seq.is_some()).min_by_key(|finding| finding.seq);
-    let wrong = findings.iter().find(|finding| finding.kind == Kind::Wrong);
-    named.or(wrong).or(findings.first()).cloned()
+/// The key given, if the policy does not know another for that log.
+fn given_key<'a>(given: Option<&'a Vkey>, policy: Option<&'a Policy>) -> Result<Option<&'a Vkey>, Finding> {
+    match (given, policy) {
+        (Some(key), Some(policy)) if !policy.logs().is_empty() && policy.log_key(key.name()) != Some(key) => {
+            let what = format!("the key given is not the one that the policy has for a log `{}`", key.name());
+            Err(Finding::wrong(None, None, what))
+        }
+        (None, Some(policy)) if policy.logs().is_empty() => Err(Finding::absent(None, "the policy names no log, and no key is given".to_owned())),
+        _ => Ok(given),
+    }
 }
 
-fn entries(dir: &Path, checkpoint: &Checkpoint, report: &mut Report) {
-    let (surplus, has_tiles) = survey(dir, checkpoint.size, report);
+/// The key that the policy has for the log that a note says it is of. Only its signature will show that it is.
+fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
+    let (text, _) = note::split(note)?;
+    let origin = text.lines().next().unwrap_or_default();
+    policy.log_key(origin).ok_or_else(|| Error::new(format!("the checkpoint is of the log `{}`, which the policy does not name", origin.escape_debug())))
+}
+
+/// Reads every entry and fills in the verdict on them.
+fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Report) -> Marks {
+    let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
         dir,
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
-        levels: Levels::default(),
-        tiles: Tiles { present: has_tiles, ..Tiles::default() },
-        findings: Vec::new(),
+        marks,
+        tiles: Tiles::new(dir, checkpoint.size, &survey),
+        report: Report::default(),
     };
-    let mut whole = true;
-    for index in 0..checkpoint.size.div_ceil(WIDTH) {
-        if let Err(finding) = replay.bundle(index) {
-            whole = false;
-            report.notes.push(format!("reading stopped before entry {}", index * WIDTH));
-            replay.findings.push(finding);
-            break;
+    for (range, is_there) in survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)) {
+        if is_there {
+            range.for_each(|index| replay.bundle(index));
+        } else {
+            replay.gap(range);
         }
     }
-    let Replay { walker, levels, mut tiles, findings, size, .. } = replay;
-    if whole {
-        levels.finish(&mut |level, index, hashes| tiles.compare(dir, size, level, index, hashes));
-    }
-    // With entries short or surplus, the root says nothing about any one of them.
-    let full = whole && findings.is_empty();
-    let walk = walker.finish(full.then_some(&checkpoint.root));
+    let Replay { walker, marks, tiles, report: framing, .. } = replay;
+    // With entries surplus, the root says nothing about any one of them.
+    let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
+    let compared = tiles.finish(checkpoint);
     report.entries_checked = walk.size;
-    report.tiles_checked = tiles.compared;
-    report.computed_root = whole.then_some(walk.root);
+    report.tiles_checked = compared.tiles;
+    report.computed_root = walk.whole.then_some(walk.root);
     if walk.times_back > 0 {
         report.notes.push(format!("{} entries carry an earlier time than the entry before them; `_seq` is the order", walk.times_back));
     }
-    let as_signed = whole && walk.root == checkpoint.root;
-    match tiles.first_changed(checkpoint).filter(|_| !as_signed) {
+    let as_signed = report.computed_root == Some(checkpoint.root);
+    let kept = walk.findings.len() as u64;
+    walk.findings.into_iter().for_each(|finding| report.add(finding));
+    report.found += walk.found - kept;
+    report.take(framing);
+    match compared.first_changed.filter(|_| !as_signed) {
         // The tiles are what was signed, so they say which entry is not.
         Some(seq) => {
             let what = "the entry is not the one whose hash is in tile/0, and the hashes there add up to the signed root";
             let first = Finding::wrong(Some(seq), None, what.to_owned());
-            report.first_bad = Some(first.clone());
-            report.add(first);
+            report.add(first.clone());
+            report.first_bad = Some(first);
         }
-        None => {
-            for finding in tiles.findings {
-                report.add(finding);
-            }
-        }
+        None => report.take(compared.report),
     }
-    let kept = walk.findings.len() as u64;
-    for finding in walk.findings.into_iter().chain(findings).chain(surplus) {
-        report.add(finding);
+    if compared.another_root && report.integrity() != Integrity::Wrong {
+        let what = "the hashes of level 0 do not add up to the signed root";
+        report.add(Finding::wrong(None, Some("tile/0".to_owned()), what.to_owned()));
     }
-    report.found += walk.found - kept;
-    if !has_tiles && checkpoint.size > 0 {
+    if report.found == 0 && !(as_signed && walk.size == checkpoint.size && compared.whole) {
+        report.add(Finding::absent(None, "the export changed while it was read".to_owned()));
+    }
+    if !survey.has_tiles && checkpoint.size > 0 {
         report.not_checked.push("hash tiles: there are none in this folder".to_owned());
     }
-}
-
-/// Looks at every file: what is surplus under `tile/`, whether there are hash tiles, and what lies
-/// beside them that nobody reads.
-fn survey(dir: &Path, size: u64, report: &mut Report) -> (Vec<Finding>, bool) {
-    let (mut surplus, mut has_tiles, mut more) = (Vec::new(), false, 0_u64);
-    let mut add = |finding: Finding| {
-        if surplus.len() < FINDINGS_MAX {
-            surplus.push(finding);
-        } else {
-            more += 1;
-        }
-    };
-    let is_there = fs::symlink_metadata(dir.join("tile")).is_ok();
-    let walked = if is_there {
-        files::walk(dir, "tile", &mut |path, is_file| match tiles::role(path, size) {
-            _ if !is_file => add(Finding::wrong(None, Some(path.to_owned()), "neither a file nor a folder of this format".to_owned())),
-            Role::Bundle => {}
-            Role::HashTile => has_tiles = true,
-            Role::Surplus => add(Finding::wrong(None, Some(path.to_owned()), format!("surplus: a log of {size} entries has no such file"))),
-        })
-    } else {
-        Ok(())
-    };
-    if let Err(finding) = walked {
-        add(finding);
-    }
-    report.found += more;
-    let mut beside: Vec<String> = fs::read_dir(dir)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name != "checkpoint" && name != "tile")
-        .collect();
-    beside.sort();
-    if let [first, rest @ ..] = &*beside {
-        let rest = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-        report.not_checked.push(format!("files beside the log: `{}`{rest}", first.escape_debug()));
-    }
-    (surplus, has_tiles)
+    report.not_checked.extend(survey::beside(dir));
+    marks
 }
 
 /// The log being read again from its bundles.
@@ -172,17 +192,31 @@ struct Replay<'a> {
     dir: &'a Path,
     size: u64,
     walker: Walker,
-    levels: Levels,
-    tiles: Tiles,
-    findings: Vec<Finding>,
+    marks: Marks,
+    tiles: Tiles<'a>,
+    report: Report,
 }
 
 impl Replay<'_> {
-    /// Reads one bundle. An error means that its entries are not to be had.
-    fn bundle(&mut self, index: u64) -> Result<(), Finding> {
-        let path = tiles::bundle_path(index, self.size);
-        let bytes = files::read(self.dir, &path, BUNDLE_BYTES_MAX)?;
-        let (expected, mut rest, mut read) = (tiles::width(0, index, self.size), &*bytes, 0_u64);
+    /// Reads one bundle as far as it can be read.
+    fn bundle(&mut self, index: u64) {
+        let (path, expected) = (tiles::bundle_path(index, self.size), tiles::width(0, index, self.size));
+        let read = match files::read(self.dir, &path, BUNDLE_BYTES_MAX) {
+            Ok(bytes) => self.leaves(index, &path, &bytes),
+            Err(finding) => {
+                self.report.add(finding);
+                0
+            }
+        };
+        if read < expected {
+            self.walker.skip(expected - read);
+            self.tiles.stand_in(index, read);
+        }
+    }
+
+    /// Takes the leaves of a bundle; gives how many there were.
+    fn leaves(&mut self, index: u64, path: &str, bytes: &[u8]) -> u64 {
+        let (expected, mut rest, mut read) = (tiles::width(0, index, self.size), bytes, 0_u64);
         while let Some((length, after)) = rest.split_first_chunk::<2>() {
             let length = usize::from(u16::from_be_bytes(*length));
             if read == expected || length > after.len() {
@@ -191,76 +225,32 @@ impl Replay<'_> {
             let (leaf, after) = after.split_at(length);
             // Findings are gathered by the walker and told when it is done.
             let _ = self.walker.push(leaf);
-            let (dir, size, tiles) = (self.dir, self.size, &mut self.tiles);
-            self.levels.push(self.walker.last(), &mut |level, index, hashes| {
-                tiles.compare(dir, size, level, index, hashes);
-            });
+            self.tiles.push(self.walker.last());
+            if self.walker.is_whole() {
+                self.marks.pass(self.walker.size(), || self.walker.root());
+            }
             rest = after;
             read += 1;
         }
-        let at = index * WIDTH + read;
         let what = match (read == expected, rest.is_empty()) {
-            (true, true) => return Ok(()),
+            (true, true) => return read,
             (true, false) => format!("the bundle {path} goes on after its {expected} entries"),
             (false, true) => format!("the bundle {path} ends after {read} of {expected} entries"),
             (false, false) => {
                 format!("the bundle {path} breaks off within this entry, or its length is wrong")
             }
         };
-        self.findings.push(Finding::wrong(Some(at), Some(path), what));
-        Ok(())
-    }
-}
-
-/// The hash tiles of the export, compared one by one with those that follow from the entries.
-#[derive(Default)]
-struct Tiles {
-    present: bool,
-    compared: u64,
-    /// The tree over the hashes in level 0 of the export.
-    stored: Tree,
-    /// First leaf hash of level 0 that is not the entry's.
-    differs_at: Option<u64>,
-    findings: Vec<Finding>,
-}
-
-impl Tiles {
-    fn compare(&mut self, dir: &Path, size: u64, level: u8, index: u64, hashes: &[Hash]) {
-        let width = tiles::width(level, index, size);
-        if !self.present || width == 0 {
-            return;
-        }
-        let path = tiles::tile_path(level, index, size);
-        let bytes = match files::read(dir, &path, TILE_BYTES_MAX) {
-            Ok(bytes) => bytes,
-            Err(finding) => return self.add(finding),
-        };
-        self.compared += 1;
-        let (stored, extra) = bytes.as_chunks::<32>();
-        if !extra.is_empty() || stored.len() as u64 != width {
-            return self.add(Finding::wrong(None, Some(path), format!("the tile is not {width} hashes of 32 bytes")));
-        }
-        if level == 0 {
-            stored.iter().for_each(|hash| self.stored.push(*hash));
-        }
-        let same = stored.iter().zip(hashes).take_while(|(a, b)| a == b).count();
-        if same < stored.len() {
-            if level == 0 && self.differs_at.is_none() {
-                self.differs_at = Some(index * WIDTH + same as u64);
-            }
-            self.add(Finding::wrong(None, Some(path), format!("hash {same} of the tile does not follow from the entries")));
-        }
+        self.report.add(Finding::wrong(Some(index * WIDTH + read), Some(path.to_owned()), what));
+        read
     }
 
-    fn add(&mut self, finding: Finding) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding);
-        }
-    }
-
-    /// The first entry that differs from level 0, if level 0 is what was signed.
-    fn first_changed(&self, checkpoint: &Checkpoint) -> Option<u64> {
-        let as_signed = self.stored.size() == checkpoint.size && self.stored.root() == checkpoint.root;
-        self.differs_at.filter(|_| as_signed)
+    /// Passes over bundles that are not there.
+    fn gap(&mut self, range: Range<u64>) {
+        let more = range.end - range.start - 1;
+        let more = if more > 0 { format!(", and {more} after it") } else { String::new() };
+        let path = tiles::bundle_path(range.start, self.size);
+        self.report.add(Finding::absent(Some(path), format!("the file is missing{more}")));
+        self.walker.skip(range.end.saturating_mul(WIDTH).min(self.size) - range.start * WIDTH);
+        self.tiles.pass(range);
     }
 }

@@ -90,14 +90,21 @@ pub struct Cosignature<'k> {
 /// # Errors
 /// When the note is not in form, or a line by one of `keys` does not verify.
 pub fn cosignatures<'k>(note: &[u8], keys: &'k [CosignerKey]) -> Result<Vec<Cosignature<'k>>, Error> {
+    let newest = newest(note, keys.iter())?.0;
+    Ok(keys.iter().zip(newest).filter_map(|(key, time)| Some(Cosignature { key, time: time? })).collect())
+}
+
+/// For each of `keys` the newest time at which it cosigned; and how many lines are by `keys` in all.
+pub(super) fn newest<'k>(note: &[u8], keys: impl Iterator<Item = &'k CosignerKey> + Clone) -> Result<(Vec<Option<u64>>, usize), Error> {
     let (text, lines) = note::split(note)?;
-    let mut newest = vec![None; keys.len()];
+    let (mut newest, mut own) = (vec![None; keys.clone().count()], 0);
     for line in lines {
-        for (key, newest) in keys.iter().zip(&mut newest).filter(|(key, _)| line.is_by(&key.0)) {
+        for (key, newest) in keys.clone().zip(&mut newest).filter(|(key, _)| line.is_by(&key.0)) {
             *newest = (*newest).max(Some(key.check(text, &line.signature)?));
+            own += 1;
         }
     }
-    Ok(keys.iter().zip(newest).filter_map(|(key, time)| Some(Cosignature { key, time: time? })).collect())
+    Ok((newest, own))
 }
 
 #[cfg(test)]

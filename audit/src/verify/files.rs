@@ -1,9 +1,9 @@
 //! Reads the files of an export: regular ones only, bounded, and says absent when it means absent.
-//! Links are not followed below `tile/`, so that nothing outside the export is read for it.
+//! Links are not followed in or below `tile`, so that nothing outside the export is read for it.
 
 use std::{
     fs,
-    io::{ErrorKind, Read},
+    io::{Error, ErrorKind, Read},
     path::Path,
 };
 
@@ -15,7 +15,7 @@ const DEPTH_MAX: usize = 10;
 /// The bytes of `path` under `dir`, which may be at most `max` bytes long.
 pub(super) fn read(dir: &Path, path: &str, max: usize) -> Result<Vec<u8>, Finding> {
     let full = dir.join(path);
-    let absent = |error: std::io::Error| {
+    let absent = |error: Error| {
         let what = match error.kind() {
             ErrorKind::NotFound => "the file is missing".to_owned(),
             _ => format!("the file cannot be read: {error}"),
@@ -35,28 +35,55 @@ pub(super) fn read(dir: &Path, path: &str, max: usize) -> Result<Vec<u8>, Findin
     Ok(bytes)
 }
 
-/// Visits everything under `path` in `dir` that is not a folder, in order of name. `visit` gets the
-/// path with `/` and whether it is a regular file. Gives the first folder that could not be read.
-pub(super) fn walk(dir: &Path, path: &str, visit: &mut dyn FnMut(&str, bool)) -> Result<(), Finding> {
-    walk_folder(dir, path, DEPTH_MAX, visit)
+/// What stands under a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// A regular file of this length.
+    File(u64),
+    Folder,
+    /// A link, a device, or a folder too deep to be one of the format.
+    Other,
 }
 
-fn walk_folder(dir: &Path, path: &str, depth_left: usize, visit: &mut dyn FnMut(&str, bool)) -> Result<(), Finding> {
-    let absent = |error: std::io::Error| Finding::absent(Some(path.to_owned()), format!("the folder cannot be read: {error}"));
-    let mut entries = Vec::new();
-    for entry in fs::read_dir(dir.join(path)).map_err(absent)? {
-        let entry = entry.map_err(absent)?;
-        // A name that is not UTF-8 is shown with U+FFFD, which no expected path contains.
-        let name = entry.file_name().to_string_lossy().into_owned();
-        entries.push((format!("{path}/{name}"), entry.file_type().map_err(absent)?));
-    }
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (path, kind) in entries {
-        if kind.is_dir() && depth_left > 0 {
-            walk_folder(dir, &path, depth_left - 1, visit)?;
-        } else {
-            visit(&path, kind.is_file());
+/// Gets the path with `/` and what it is, and says of a folder whether to go into it; or what keeps a folder from being read.
+pub(super) type Visit<'a> = &'a mut dyn FnMut(Result<(&str, What), Finding>) -> bool;
+
+/// Visits everything under the folder `path` in `dir`, in order of name.
+pub(super) fn walk(dir: &Path, path: &str, visit: Visit<'_>) {
+    walk_folder(dir, path, DEPTH_MAX, visit);
+}
+
+fn walk_folder(dir: &Path, path: &str, depth_left: usize, visit: Visit<'_>) {
+    let entries = match list(dir, path, depth_left) {
+        Ok(entries) => entries,
+        Err(error) => {
+            let what = format!("the folder cannot be read: {error}");
+            visit(Err(Finding::absent(Some(path.to_owned()), what)));
+            return;
+        }
+    };
+    for (path, what) in entries {
+        if visit(Ok((&path, what))) && what == What::Folder {
+            walk_folder(dir, &path, depth_left - 1, visit);
         }
     }
-    Ok(())
+}
+
+fn list(dir: &Path, path: &str, depth_left: usize) -> Result<Vec<(String, What)>, Error> {
+    let mut entries = Vec::new();
+    for entry in fs::read_dir(dir.join(path))? {
+        let entry = entry?;
+        let about = entry.metadata()?;
+        let what = if about.is_file() {
+            What::File(about.len())
+        } else if about.is_dir() && depth_left > 0 {
+            What::Folder
+        } else {
+            What::Other
+        };
+        // A name that is not UTF-8 is shown with U+FFFD, which no expected path contains.
+        entries.push((format!("{path}/{}", entry.file_name().to_string_lossy()), what));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(entries)
 }

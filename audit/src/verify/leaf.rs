@@ -226,7 +226,7 @@ fn time(value: &Value) -> Result<(), Error> {
     fits(is_time(text.as_bytes()), "a UTC time `YYYY-MM-DDTHH:MM:SS.ffffffZ`")
 }
 
-fn is_time(text: &[u8]) -> bool {
+pub(super) fn is_time(text: &[u8]) -> bool {
     const SHAPE: &[u8] = b"0000-00-00T00:00:00.000000Z";
     let in_shape = text.len() == SHAPE.len() && text.iter().zip(SHAPE).all(|(c, s)| if *s == b'0' { c.is_ascii_digit() } else { c == s });
     if !in_shape {

@@ -10,18 +10,24 @@ pub mod cosign;
 mod error;
 mod files;
 pub mod json;
+pub mod kept;
 pub mod leaf;
+pub mod moment;
 pub mod note;
 pub mod policy;
 pub mod proof;
 pub mod report;
+mod show;
+mod stored;
+mod survey;
 mod tiles;
 pub mod tree;
 pub mod vkey;
 mod walker;
+pub mod witnessed;
 
 pub use error::Error;
-pub use report::{Finding, Integrity, Kind, Report};
+pub use report::{Finding, Freshness, Integrity, Kind, Quorum, Report};
 pub use walker::{Walk, Walker};
 
 /// A SHA-256 digest.

@@ -1,12 +1,7 @@
-//! The verdict on an export, for people and for programs: the same findings always give the same bytes.
+//! The verdict on an export: what was found, what witnesses show, and the exit code that follows.
 //! Wrong outweighs absent, and absent is never fine.
 
-use std::{collections::BTreeMap, fmt::Write};
-
-use super::{
-    Hash, base64,
-    json::{self, Value},
-};
+use super::{Hash, witnessed::Fresh};
 
 /// Most findings that are kept; how many there were in all is told beside them.
 pub const FINDINGS_MAX: usize = 20;
@@ -40,6 +35,12 @@ impl Finding {
 
     pub(super) fn absent(path: Option<String>, what: String) -> Self {
         Self { kind: Kind::Absent, seq: None, path, what }
+    }
+
+    /// What is named first: what is wrong before what is absent, entries before files, bundles before hash tiles.
+    fn rank(&self) -> (bool, bool, u64, bool) {
+        let of_bundle = self.path.as_deref().is_some_and(|path| path.starts_with("tile/entries/"));
+        (self.kind != Kind::Wrong, self.seq.is_none(), self.seq.unwrap_or(0), !of_bundle)
     }
 
     /// The finding in one line, its place first.
@@ -76,6 +77,116 @@ impl Integrity {
     }
 }
 
+/// Whether a quorum of witnesses supports a time that is new enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Freshness {
+    /// A quorum saw this checkpoint no longer ago than allowed.
+    Met,
+    /// No quorum did, or none could be told.
+    NotMet,
+    /// Nobody asked.
+    #[default]
+    NotAsked,
+}
+
+impl Freshness {
+    /// `met`, `not_met` or `not_asked`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not_met",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
+/// Whether enough witnesses cosigned the checkpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Quorum {
+    /// Enough did.
+    Met,
+    /// Not enough did, or none could be told.
+    NotMet,
+    /// The policy asks for none.
+    None,
+    /// No policy was given.
+    #[default]
+    NotAsked,
+}
+
+impl Quorum {
+    /// `met`, `not_met`, `none` or `not_asked`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not_met",
+            Self::None => "none",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
+/// A witness's cosignature that was verified.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cosigned {
+    /// The key, as `<name>+<key id>`.
+    pub key: String,
+    /// When, in seconds since 1970.
+    pub time: u64,
+    /// What the policy calls the witness.
+    pub witness: String,
+}
+
+/// What became of a kept checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeptState {
+    /// The log still begins with what it commits to.
+    Held,
+    /// The log is shorter.
+    RolledBack,
+    /// The log has the same size and another root.
+    Forked,
+    /// The log's first entries are others.
+    Rewritten,
+    /// It cannot be told, since entries or the checkpoint are missing or unusable.
+    NotTold,
+    /// The file is no checkpoint by the log's key.
+    Refused,
+    /// The file cannot be read.
+    Absent,
+}
+
+impl KeptState {
+    /// `held`, `rolled_back`, `forked`, `rewritten`, `not_told`, `refused` or `absent`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::RolledBack => "rolled_back",
+            Self::Forked => "forked",
+            Self::Rewritten => "rewritten",
+            Self::NotTold => "not_told",
+            Self::Refused => "refused",
+            Self::Absent => "absent",
+        }
+    }
+}
+
+/// A kept checkpoint and what became of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptCheckpoint {
+    /// The file, as it was given.
+    pub file: String,
+    /// Number of entries that it commits to, once it was accepted.
+    pub size: Option<u64>,
+    /// The root that it commits to, once it was accepted.
+    pub root: Option<Hash>,
+    /// What became of it.
+    pub state: KeptState,
+}
+
 /// The verdict and what it rests on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Report {
@@ -99,6 +210,18 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// How many findings there were in all.
     pub found: u64,
+    /// Whether a quorum cosigned the checkpoint.
+    pub quorum: Quorum,
+    /// The cosignatures by witnesses of the policy, in its order.
+    pub cosignatures: Vec<Cosigned>,
+    /// The newest time that a quorum supports, of times that are not in the future.
+    pub quorum_time: Option<u64>,
+    /// How new the checkpoint was to be, and what was taken for now.
+    pub fresh: Option<Fresh>,
+    /// Whether it is.
+    pub freshness: Freshness,
+    /// The kept checkpoints, in the order given.
+    pub kept_checkpoints: Vec<KeptCheckpoint>,
     /// Remarks that do not bear on the verdict.
     pub notes: Vec<String>,
     /// What this program did not check.
@@ -111,11 +234,19 @@ impl Report {
     pub fn refusal(kind: Kind, path: Option<&str>, what: &str) -> Self {
         let mut report = Self::default();
         report.add(Finding { kind, seq: None, path: path.map(str::to_owned), what: what.to_owned() });
-        report.first_bad = report.findings.first().cloned();
         report
     }
 
+    /// Takes the findings of another report, all of them.
+    pub(super) fn take(&mut self, other: Self) {
+        let untold = other.found - other.findings.len() as u64;
+        other.first_bad.into_iter().filter(|first| !other.findings.contains(first)).for_each(|first| self.name(first));
+        other.findings.into_iter().for_each(|finding| self.add(finding));
+        self.found += untold;
+    }
+
     pub(super) fn add(&mut self, finding: Finding) {
+        self.name(finding.clone());
         self.found += 1;
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(finding);
@@ -123,6 +254,12 @@ impl Report {
             // What is wrong outweighs what is absent, and must not be crowded out by it.
             self.findings.truncate(FINDINGS_MAX - 1);
             self.findings.push(finding);
+        }
+    }
+
+    fn name(&mut self, finding: Finding) {
+        if self.first_bad.as_ref().is_none_or(|first| finding.rank() < first.rank()) {
+            self.first_bad = Some(finding);
         }
     }
 
@@ -136,105 +273,20 @@ impl Report {
         }
     }
 
-    /// The exit code: 0 ok, 1 wrong, 2 incomplete. (3 is kept for a policy that is not met.)
+    /// Whether what was asked of witnesses is met.
+    #[must_use]
+    pub fn is_policy_met(&self) -> bool {
+        self.quorum != Quorum::NotMet && self.freshness != Freshness::NotMet
+    }
+
+    /// The exit code: 0 ok, 1 wrong, 2 incomplete; 3 when nothing is wrong or absent, but the policy is not met.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self.integrity() {
-            Integrity::Ok => 0,
+            Integrity::Ok if self.is_policy_met() => 0,
+            Integrity::Ok => 3,
             Integrity::Wrong => 1,
             Integrity::Incomplete => 2,
         }
     }
-
-    /// The report as one canonical JSON object and a newline. Absent values are `null`.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let text = |text: &Option<String>| text.as_deref().map_or(Value::Null, |t| Value::Text(t.to_owned()));
-        let count = |count: u64| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
-        let hash = |hash: &Option<Hash>| hash.map_or(Value::Null, |h| Value::Text(base64::encode(&h)));
-        let texts = |texts: &[String]| Value::List(texts.iter().cloned().map(Value::Text).collect());
-        let finding = |finding: &Finding| {
-            let kind = match finding.kind {
-                Kind::Wrong => "wrong",
-                Kind::Absent => "absent",
-            };
-            object([
-                ("kind", Value::Text(kind.to_owned())),
-                ("path", text(&finding.path)),
-                ("seq", finding.seq.map_or(Value::Null, count)),
-                ("what", Value::Text(finding.what.clone())),
-            ])
-        };
-        let report = object([
-            ("computed_root", hash(&self.computed_root)),
-            ("entries_checked", count(self.entries_checked)),
-            ("exit", Value::Int(i64::from(self.exit_code()))),
-            ("findings", Value::List(self.findings.iter().map(finding).collect())),
-            ("findings_total", count(self.found)),
-            ("first_bad", self.first_bad.as_ref().map_or(Value::Null, finding)),
-            ("integrity", Value::Text(self.integrity().as_str().to_owned())),
-            ("key", text(&self.key)),
-            ("not_checked", texts(&self.not_checked)),
-            ("notes", texts(&self.notes)),
-            ("origin", text(&self.origin)),
-            ("root", hash(&self.root)),
-            ("size", self.size.map_or(Value::Null, count)),
-            ("tiles_checked", count(self.tiles_checked)),
-        ]);
-        json::render(&report) + "\n"
-    }
-
-    /// The report for a person: verdict first, then what it rests on, then what was not checked.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        let mut out = match self.integrity() {
-            Integrity::Ok => "OK: every entry is as it was signed\n".to_owned(),
-            Integrity::Wrong => "WRONG: what is here is not what was signed\n".to_owned(),
-            Integrity::Incomplete => "INCOMPLETE: something is absent, so nothing is confirmed\n".to_owned(),
-        };
-        let mut row = |label: &str, value: &str| {
-            let _ = writeln!(out, "  {label:<12}{value}");
-        };
-        if let Some(first) = &self.first_bad {
-            row("first bad", &first.line());
-        }
-        match self.size {
-            Some(size) => row("entries", &format!("{} of {size} checked", self.entries_checked)),
-            None => row("entries", "none checked"),
-        }
-        if let Some(root) = &self.root {
-            row("root", &base64::encode(root));
-        }
-        if let Some(computed) = self.computed_root.filter(|computed| Some(*computed) != self.root) {
-            row("computed", &base64::encode(&computed));
-        }
-        if let Some(origin) = &self.origin {
-            row("origin", origin);
-        }
-        if let Some(key) = &self.key {
-            row("key", key);
-        }
-        if self.tiles_checked > 0 {
-            row("hash tiles", &format!("{} compared", self.tiles_checked));
-        }
-        let mut section = |title: &str, lines: &mut dyn Iterator<Item = String>| {
-            let mut lines = lines.peekable();
-            if lines.peek().is_some() {
-                let _ = writeln!(out, "\n{title}");
-            }
-            for line in lines {
-                let _ = writeln!(out, "  - {line}");
-            }
-        };
-        let more = self.found - self.findings.len() as u64;
-        let more = (more > 0).then(|| format!("and {more} more"));
-        section("Findings", &mut self.findings.iter().map(Finding::line).chain(more));
-        section("Notes", &mut self.notes.iter().cloned());
-        section("Not checked", &mut self.not_checked.iter().cloned());
-        out
-    }
-}
-
-fn object<const N: usize>(fields: [(&str, Value); N]) -> Value {
-    Value::Map(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<BTreeMap<_, _>>())
 }

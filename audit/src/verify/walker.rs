@@ -17,8 +17,13 @@ const PREV_AT: usize = 10;
 #[derive(Clone, Debug)]
 pub struct Walker {
     origin: String,
+    /// The entries up to the first that was passed over.
     tree: Tree,
+    place: u64,
+    taken: u64,
     last: Hash,
+    /// Whether `last` is the hash that the next entry must name.
+    linked: bool,
     last_ts: String,
     times_back: u64,
     /// How far `_seq` is off its place, so that one missing entry is one finding.
@@ -44,7 +49,9 @@ struct Suspect {
 pub struct Walk {
     /// Entries walked.
     pub size: u64,
-    /// RFC 6962 root over them.
+    /// Whether none was passed over.
+    pub whole: bool,
+    /// RFC 6962 root over them, if none was passed over.
     pub root: Hash,
     /// What is wrong, by entry, at most [`FINDINGS_MAX`].
     pub findings: Vec<Finding>,
@@ -61,7 +68,10 @@ impl Walker {
         Self {
             origin: origin.to_owned(),
             tree: Tree::default(),
+            place: 0,
+            taken: 0,
             last: [0; 32],
+            linked: true,
             last_ts: String::new(),
             times_back: 0,
             shift: 0,
@@ -78,7 +88,7 @@ impl Walker {
     /// What this leaf brought to light, about itself or about the one before it. The walk can go on;
     /// [`Self::finish`] tells everything again.
     pub fn push(&mut self, leaf: &[u8]) -> Result<(), Finding> {
-        let (place, found) = (self.tree.size(), self.found);
+        let (place, found) = (self.place, self.found);
         match Leaf::parse(leaf) {
             Ok(parsed) => self.link(place, leaf, &parsed),
             Err(error) => {
@@ -87,11 +97,33 @@ impl Walker {
             }
         }
         self.last = tree::leaf_hash(leaf);
-        self.tree.push(self.last);
+        self.linked = true;
+        if self.is_whole() {
+            self.tree.push(self.last);
+        }
+        self.place += 1;
+        self.taken += 1;
         match &self.latest {
             Some(finding) if self.found > found => Err(finding.clone()),
             _ => Ok(()),
         }
+    }
+
+    /// `count` entries cannot be had: what comes next stands that much further on, and its `_prev` cannot be checked.
+    /// From here on there is no root.
+    pub fn skip(&mut self, count: u64) {
+        if count > 0 {
+            self.settle(None);
+            self.place += count;
+            (self.linked, self.shift) = (false, 0);
+            self.last_ts.clear();
+        }
+    }
+
+    /// Whether no entry was passed over so far.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.place == self.taken
     }
 
     /// Hash of the last leaf taken; 32 zero bytes before the first.
@@ -100,7 +132,7 @@ impl Walker {
         self.last
     }
 
-    /// RFC 6962 root over the leaves taken.
+    /// RFC 6962 root over the leaves taken before the first that was passed over.
     #[must_use]
     pub fn root(&self) -> Hash {
         self.tree.root()
@@ -109,12 +141,18 @@ impl Walker {
     /// Number of leaves taken.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.tree.size()
+        self.taken
     }
 
-    /// Ends the walk. With `signed_root`, the root must be that.
+    /// Ends the walk. With `signed_root`, the root must be that, unless entries were passed over.
     #[must_use]
-    pub fn finish(mut self, signed_root: Option<&Hash>) -> Walk {
+    pub fn finish(self, signed_root: Option<&Hash>) -> Walk {
+        self.end(signed_root, true)
+    }
+
+    /// As [`Self::finish`]; unless `strict`, another root is no finding, but still tells who broke the last link.
+    pub(super) fn end(mut self, signed_root: Option<&Hash>, strict: bool) -> Walk {
+        let signed_root = signed_root.filter(|_| self.is_whole());
         if let Some(suspect) = self.suspect.take() {
             let mut repaired = suspect.before.clone();
             repaired.push(suspect.repaired);
@@ -122,14 +160,14 @@ impl Walker {
             self.blame(suspect.seq, later);
         }
         let root = self.root();
-        if signed_root.is_some_and(|signed| *signed != root) {
+        if strict && signed_root.is_some_and(|signed| *signed != root) {
             let last = self.size().saturating_sub(1);
             if self.found == 0 {
                 self.report(
                     Some(last),
                     format!(
                         "the entries do not add up to the signed root though every link holds: entry {last}, \
-                     the last entry, or the checkpoint was changed, or entries were chained anew"
+                         the last entry, or the checkpoint was changed, or entries were chained anew"
                     ),
                 );
             } else {
@@ -137,7 +175,8 @@ impl Walker {
             }
         }
         self.findings.sort_by_key(|finding| finding.seq.unwrap_or(u64::MAX));
-        Walk { size: self.size(), root, findings: self.findings, found: self.found, times_back: self.times_back }
+        let (size, whole) = (self.taken, self.is_whole());
+        Walk { size, whole, root, findings: self.findings, found: self.found, times_back: self.times_back }
     }
 
     fn link(&mut self, place: u64, bytes: &[u8], leaf: &Leaf) {
@@ -151,9 +190,11 @@ impl Walker {
             }
         } else {
             self.settle(Some(&leaf.prev));
-            if leaf.prev != self.last && place == 0 {
+            if !self.linked || leaf.prev == self.last {
+                // Nothing to hold it against, or it holds.
+            } else if place == 0 {
                 self.report(Some(0), "`_prev` of the first entry is not 32 zero bytes".to_owned());
-            } else if leaf.prev != self.last {
+            } else {
                 let mut repaired = bytes.to_vec();
                 let prev = base64::encode(&self.last);
                 repaired[PREV_AT..PREV_AT + prev.len()].copy_from_slice(prev.as_bytes());

@@ -89,6 +89,42 @@ fn every_missing_or_surplus_file_is_told() {
 }
 
 #[test]
+fn damage_behind_a_gap_is_told_as_wrong() {
+    for with_tiles in [false, true] {
+        let mut export = Export::new(log(600), with_tiles);
+        export.files.remove("tile/entries/000");
+        let absent = export.verify("gap");
+        assert_eq!((absent.exit_code(), absent.entries_checked), (2, 344), "{}", absent.to_text());
+        assert!(absent.computed_root.is_none() && absent.to_text().contains("tile/entries/000: the file is missing"));
+        change_text(&mut export.files.get_mut("tile/entries/001").expect("there")[2..]);
+        let report = export.verify("gap");
+        assert_eq!((report.exit_code(), report.entries_checked), (1, 344), "{}", report.to_text());
+        assert_eq!(report.first_bad.and_then(|first| first.seq), Some(256));
+    }
+}
+
+#[test]
+fn a_size_that_is_signed_but_not_there_costs_nothing() {
+    let mut export = Export::new(log(300), true);
+    let text = checkpoint::body(ORIGIN, (1 << 62) + 300, &[7; 32]);
+    export.files.insert("checkpoint".to_owned(), key().sign_note(ORIGIN, &text).expect("proper").into_bytes());
+    let report = export.verify("huge");
+    assert_eq!((report.exit_code(), report.entries_checked), (1, 256), "{}", report.to_text());
+    assert!(report.to_text().contains("18014398509481984 after it"), "{}", report.to_text());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_is_a_link_is_wrong() {
+    let dir = folder("linked-folder");
+    Export::new(log(5), false).write(&dir);
+    fs::rename(dir.join("tile"), dir.join("elsewhere")).expect("renamed");
+    std::os::unix::fs::symlink(dir.join("elsewhere"), dir.join("tile")).expect("linked");
+    let report = bundle::directory(&dir, &vkey());
+    assert_eq!((report.exit_code(), report.entries_checked), (1, 0), "{}", report.to_text());
+}
+
+#[test]
 fn a_checkpoint_of_another_key_log_or_size_is_refused() {
     let export = Export::new(log(5), false);
     let text = |origin: &str, size| checkpoint::body(origin, size, &root(&log(5)));

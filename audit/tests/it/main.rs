@@ -2,8 +2,11 @@
 //!
 //! One binary; `support` makes logs and exports from fixed seeds, so every run sees the same bytes.
 
+mod asked;
+mod both;
 mod command;
 mod exports;
+mod gaps;
 mod golden;
 mod house;
 mod leaves;
