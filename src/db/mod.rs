@@ -8,6 +8,7 @@ mod detail;
 mod event;
 pub mod faultlog;
 pub mod integrity;
+pub mod projection;
 mod sequence;
 pub mod signer;
 pub mod tiles;

@@ -11,9 +11,12 @@ mod tar;
 #[cfg(test)]
 mod tests;
 pub mod web;
+mod web_api;
 mod web_entry;
 mod web_export;
 mod web_log;
+
+pub use web_api::api_doc;
 
 use std::path::PathBuf;
 

@@ -20,3 +20,4 @@ mod routes;
 mod statements;
 mod tidy;
 mod trail;
+mod viewer;
