@@ -65,6 +65,7 @@ personal-text = Text
 personal-file-name = File name
 personal-reason = Reason
 personal-filter = Filters
+personal-comment = Comment
 personal-other = Other
 
 value-wrong = Does not fit the entry
@@ -94,8 +95,8 @@ proof-path = { $count ->
 }
 proof-leaf-download = Download the leaf
 explain-title = How to check this entry yourself
-explain-leaf = Download the leaf and hash it. The result, in hexadecimal, is the leaf hash above:
-explain-command = (printf '\0'; cat { $file }) | sha256sum
+explain-leaf = Download the leaf and hash it. The result is the leaf hash above:
+explain-command = (printf '\0'; cat { $file }) | openssl dgst -sha256 -binary | base64
 explain-prev = The leaf names the hash of the one before as _prev, so each entry vouches for all before it.
 explain-proof = Download the proof. With the leaf hash and the inclusion proof, any C2SP tlog-proof program computes the root and compares it with the signed checkpoint in the same file.
 explain-checkpoint = Check the signature with the verifier key you were given by another way than this server, and compare the checkpoint with one kept elsewhere.
@@ -151,4 +152,6 @@ action-token-read = Read by API token
 action-token-revoke = Revoke an API token
 action-trail-export = Export the trail
 action-trail-new-origin = Begin a new log
+action-trail-remind = Remind of a review
+action-trail-review = Sign off entries
 action-trail-read = Read the trail

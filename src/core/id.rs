@@ -33,6 +33,7 @@ macro_rules! for_each_id {
         $then!(NoticeId, "ntc");
         $then!(KeyId, "key");
         $then!(RequestId, "req");
+        $then!(ReviewId, "rvw");
     };
 }
 

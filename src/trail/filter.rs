@@ -13,6 +13,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{EventId, PersonId, RequestId};
 use crate::core::text::Username;
 use crate::db::Db;
+use crate::db::projection::Said;
 use crate::http::Fields;
 use crate::store::{Query, compose};
 
@@ -209,6 +210,37 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The first and the last place, when both are named.
+    #[must_use]
+    pub fn range(&self) -> Option<(i64, i64)> {
+        self.first.zip(self.last).map(|(first, last)| (first.seq, last.seq))
+    }
+
+    /// The blind index of the address asked for.
+    #[must_use]
+    pub fn blind_address(&self, db: &Db) -> Option<String> {
+        self.address.map(|a| db.vault().blind(crate::db::ADDRESS_INDEX, &a.to_string()))
+    }
+
+    /// Does an entry fit, by what its leaf says? Its place is not asked for; of the address the leaf tells nothing, so that its
+    /// index is compared with `wanted`.
+    #[must_use]
+    pub fn fits(&self, said: &Said, address_ix: Option<&str>, wanted: Option<&str>) -> bool {
+        let by_actor = self.actor.as_ref().is_none_or(|actor| match actor {
+            ByActor::Person(id) => said.actor.id.as_ref() == Some(id),
+            ByActor::Kind(kind) => said.actor.id.is_none() && said.actor.kind == *kind,
+        });
+        let at = said.at();
+        by_actor
+            && self.action.as_ref().is_none_or(|action| *action == said.action)
+            && self.object.as_ref().is_none_or(|object| said.resource.id.as_ref() == Some(object))
+            && self.outcome.is_none_or(|outcome| outcome == said.outcome)
+            && self.request.as_ref().is_none_or(|request| said.request_id.as_ref() == Some(request))
+            && (self.address.is_none() || (address_ix.is_some() && address_ix == wanted))
+            && self.from.is_none_or(|from| at.is_some_and(|at| at >= from))
+            && self.to.is_none_or(|to| at.is_some_and(|at| at < to))
+    }
+
     /// The statement that asks for these entries, without order and limit.
     pub(super) fn statement(&self, db: &Db) -> Statement {
         let mut out = Statement::new(sql::ROWS).int(sql::OF_LOG, self.log);
@@ -220,7 +252,7 @@ impl Filter {
             ByActor::Person(id) => id.clone(),
             ByActor::Kind(kind) => (*kind).to_owned(),
         });
-        let address = self.address.map(|a| db.vault().blind(crate::db::ADDRESS_INDEX, &a.to_string()));
+        let address = self.blind_address(db);
         // The most selective first: its index serves, the others only filter.
         let filters = [
             (sql::BY_REQUEST, sql::BY_REQUEST, self.request.clone()),

@@ -47,6 +47,14 @@ allow = ["anyone", "console"]
 category = "trail"
 says = ""
 allow = ["console"]
+[act."trail.review"]
+category = "trail"
+says = ""
+allow = ["compliance"]
+[act."trail.remind"]
+category = "trail"
+says = ""
+allow = ["system"]
 [act."trail.new_origin"]
 category = "system"
 says = ""

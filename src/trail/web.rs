@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Read, web_api, web_entry, web_export, web_log};
+use super::{Error, Export, Read, Review, web_api, web_entry, web_export, web_log, web_review};
 use crate::core::id::EventId;
 use crate::db::Detail;
 use crate::http::recently;
@@ -27,6 +27,7 @@ pub fn routes() -> Routes {
         .post("/audit/export", Rule::Act("trail.export"), web_export::post_export)
         .get("/api/v1/audit", Rule::Act("trail.read"), web_api::get_api)
         .and(web_log::routes())
+        .and(web_review::routes())
 }
 
 /// How an error of this slice is told.
@@ -35,7 +36,8 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::NotFound => http::Error::not_found(),
         Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
-        Error::NotEmpty(_) | Error::NoFault => http::Error::conflict("state"),
+        Error::Range => http::Error::field("first", "is not the beginning of a range of entries that can be reviewed"),
+        Error::NotEmpty(_) | Error::NoFault | Error::OwnAlone | Error::Differs | Error::Corrected => http::Error::conflict("state"),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }
@@ -47,8 +49,9 @@ impl From<Error> for http::Error {
     }
 }
 
+/// A filter in use, with the page without it.
 #[derive(Serialize)]
-struct Chip {
+pub(super) struct Chip {
     label: String,
     value: String,
     href: String,
@@ -87,6 +90,7 @@ struct ListPage {
     newer: Option<String>,
     older: Option<String>,
     may_export: bool,
+    review_href: Option<String>,
     formats: [&'static str; 3],
     logs: Vec<Log>,
 }
@@ -153,12 +157,15 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
             entries.push(row(ctx, &raw, entry, &entry.open(&ctx.app.db).await?));
         }
     }
-    let chips = raw.used().into_iter().map(|(name, value)| chip(ctx, &raw, name, value)).collect();
+    // Only what the list shows can be signed off.
+    let range = filter_error.is_none() && !raw.first.is_empty() && !raw.last.is_empty();
+    let may_review = range && ctx.app.policy.can::<Review>(&ctx.actor, &On::any("review"));
     Ok(ListPage {
         filter_error,
+        review_href: may_review.then(|| format!("/audit/reviews/new?{}", raw.query("", None))),
         actions: ctx.app.policy.rules().map(|(name, _)| name.to_owned()).collect(),
         outcomes: OUTCOMES.iter().map(|(shown, _)| *shown).collect(),
-        chips,
+        chips: chips(ctx, &raw),
         zone: ctx.time_zone().to_owned(),
         entries,
         newer,
@@ -212,6 +219,11 @@ pub(super) fn shown_outcome(held: &str) -> &'static str {
     OUTCOMES.iter().find(|(_, h)| *h == held).map_or("unknown", |(shown, _)| *shown)
 }
 
+/// The filters in use.
+pub(super) fn chips(ctx: &Ctx, raw: &Raw) -> Vec<Chip> {
+    raw.used().into_iter().map(|(name, value)| chip(ctx, raw, name, value)).collect()
+}
+
 fn chip(ctx: &Ctx, raw: &Raw, name: &'static str, value: &str) -> Chip {
     let text = &ctx.app.templates.texts;
     let key = match name {
@@ -237,6 +249,13 @@ async fn logs(ctx: &Ctx, raw: &Raw) -> Result<Vec<Log>, http::Error> {
         Log { origin, href, current: log == chosen }
     };
     Ok(read::logs(&ctx.app.db).await?.into_iter().map(one).collect())
+}
+
+#[cfg(test)]
+impl Chip {
+    pub(super) fn new(label: &str, value: &str, href: &str) -> Self {
+        Self { label: label.into(), value: value.into(), href: href.into() }
+    }
 }
 
 #[cfg(test)]
@@ -269,13 +288,22 @@ mod tests {
             newer: Some(text("/audit?before=x")),
             older: None,
             may_export: true,
+            review_href: Some(text("/audit/reviews/new?first=1&last=2")),
             formats: FORMATS,
             logs: vec![Log { origin: text("x/audit/2"), href: text("/audit"), current: true }],
         };
         let shown = super::super::tests::render("audit/list.html", &page);
         assert!(shown.contains("&lt;i&gt;") && shown.contains("name=\"log\" value=\"1\"") && shown.contains("audit?before=x"), "{shown}");
-        let empty =
-            ListPage { filter: Raw::default(), filter_error: None, chips: Vec::new(), entries: Vec::new(), logs: Vec::new(), may_export: false, ..page };
+        let empty = ListPage {
+            filter: Raw::default(),
+            filter_error: None,
+            chips: Vec::new(),
+            entries: Vec::new(),
+            logs: Vec::new(),
+            may_export: false,
+            review_href: None,
+            ..page
+        };
         super::super::tests::render("audit/list.html", &empty);
     }
 }

@@ -20,7 +20,7 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(get_api))]
+#[openapi(paths(get_api, super::web_review_api::get_api))]
 struct Doc;
 
 /// One entry: its leaf as JSON, and the leaf's hash in base64.

@@ -16,6 +16,7 @@ mod messages;
 mod notices;
 mod orphans;
 mod repeat;
+mod reviews;
 mod routes;
 mod statements;
 mod tidy;
