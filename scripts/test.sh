@@ -48,6 +48,10 @@ else
     lack PostgreSQL "apt-get install postgresql"
 fi
 
+say "two attacks by root with the key"
+cargo build --workspace --bins --quiet
+BIN="$CARGO_TARGET_DIR/debug" python3 scripts/demo_tamper.py >/dev/null
+
 say "dependencies"
 scripts/deps.sh
 

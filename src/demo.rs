@@ -28,6 +28,8 @@ const TAKE: &str = "delete from fixed where name = $1 returning value";
 /// Every statement of this file, for the test that prepares them all.
 pub const ALL: &[&str] = &[LINK, TAKE];
 
+/// What was made at the first start, so that the next one can tell it again; the folder holds nothing secret.
+const FILE: &str = "demo-people";
 /// Who there is: role, user name, shown name.
 const PEOPLE: [(Role, &str, &str); 6] = [
     (Role::Admin, "avery.lindqvist", "Avery Lindqvist"),
@@ -39,19 +41,20 @@ const PEOPLE: [(Role, &str, &str); 6] = [
 ];
 
 /// A person of the demonstration, with what is printed once.
-#[derive(Debug)]
+#[derive(Debug, serde::Deserialize, serde::Serialize)]
 pub struct DemoPerson {
     /// Role name.
-    pub role: &'static str,
+    pub role: String,
     /// User name.
-    pub username: &'static str,
+    pub username: String,
     /// Password.
     pub password: String,
     /// Base32.
     pub totp_secret: String,
     /// With the full scope of the role.
     pub api_token: String,
-    /// Token of the sign-in link.
+    /// Token of the sign-in link, new at every start.
+    #[serde(skip)]
     pub sign_in: String,
 }
 
@@ -60,6 +63,9 @@ pub struct DemoPerson {
 /// # Errors
 /// When something could not be made.
 pub async fn seed(app: &App) -> Result<Vec<DemoPerson>, Fault> {
+    if let Some(people) = again(app).await? {
+        return Ok(people);
+    }
     let mut out = Vec::new();
     let mut ids = Vec::new();
     for (role, username, name) in PEOPLE {
@@ -69,7 +75,33 @@ pub async fn seed(app: &App) -> Result<Vec<DemoPerson>, Fault> {
     }
     samples(app, &ids).await?;
     app.keeper.sign_now().await.context("sign a checkpoint")?;
+    let text = serde_json::to_string(&out).context("write down the people")?;
+    crate::core::folder::write_private(&app.config.data.join(FILE), text.as_bytes()).context("write down the people")?;
     Ok(out)
+}
+
+/// The people of a demonstration that was made before, with new sign-in links; none the first time.
+async fn again(app: &App) -> Result<Option<Vec<DemoPerson>>, Fault> {
+    let text = match std::fs::read(app.config.data.join(FILE)) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(Fault::with("read the people of the demonstration", e)),
+    };
+    let mut people: Vec<DemoPerson> = serde_json::from_slice(&text).context("read the people of the demonstration")?;
+    for person in &mut people {
+        let there = identity::by_username(&app.db, &person.username).await?.ok_or_else(|| Fault::new("a person of the demonstration is gone"))?;
+        person.sign_in = link(app, &there.id).await?;
+    }
+    Ok(Some(people))
+}
+
+/// A single-use sign-in link.
+async fn link(app: &App, id: &PersonId) -> Result<String, Fault> {
+    let sign_in = app.db.rng().token();
+    let mut chore = app.db.chore(Chore::Fixed).await.context("begin")?;
+    chore.query(LINK).bind(format!("demo:{}", digest(&sign_in))).bind(id.as_str()).execute().await.context("make a link")?;
+    chore.commit().await.context("make a link")?;
+    Ok(sign_in)
 }
 
 async fn make(app: &App, role: Role, username: &'static str, name: &str) -> Result<(DemoPerson, PersonId), Fault> {
@@ -87,12 +119,9 @@ async fn make(app: &App, role: Role, username: &'static str, name: &str) -> Resu
     let permit = app.policy.permit(&actor, &OfPerson::token(None, &id)).context("make a token")?;
     let token = NewToken { name: "demonstration".into(), scopes, days: 30, repeat: None };
     let (_, api_token, _) = tokens::create(db, &app.policies.session, permit, &id, &token).await.context("make a token")?;
-    let sign_in = db.rng().token();
-    let mut chore = db.chore(Chore::Fixed).await.context("begin")?;
-    chore.query(LINK).bind(format!("demo:{}", digest(&sign_in))).bind(id.as_str()).execute().await.context("make a link")?;
-    chore.commit().await.context("make a link")?;
+    let sign_in = link(app, &id).await?;
     let totp_secret = totp::base32(&secret).to_string();
-    Ok((DemoPerson { role: role.name(), username, password, totp_secret, api_token, sign_in }, id))
+    Ok((DemoPerson { role: role.name().to_owned(), username: username.to_owned(), password, totp_secret, api_token, sign_in }, id))
 }
 
 /// Enrols an authenticator without a phone: the secret is printed instead.

@@ -7,5 +7,5 @@ use crate::{evidence, identity, messages, trail};
 /// The whole document.
 #[must_use]
 pub fn document() -> OpenApi {
-    crate::http::openapi::document([identity::web::api_doc(), evidence::web::api_doc(), messages::api::api_doc(), trail::web::api_doc()])
+    crate::http::openapi::document([identity::web::api_doc(), evidence::web::api_doc(), messages::api::api_doc(), trail::api_doc()])
 }

@@ -9,11 +9,12 @@ use sha2::{Digest as _, Sha256};
 use crate::core::password::Rules;
 
 /// Name and embedded text of each file.
-const EMBEDDED: [(&str, &str); 7] = [
+const EMBEDDED: [(&str, &str); 8] = [
     ("access", include_str!("../policies/access.toml")),
     ("headers", include_str!("../policies/headers.toml")),
     ("password", include_str!("../policies/password.toml")),
     ("retention", include_str!("../policies/retention.toml")),
+    ("review", include_str!("../policies/review.toml")),
     ("session", include_str!("../policies/session.toml")),
     ("throttle", include_str!("../policies/throttle.toml")),
     ("uploads", include_str!("../policies/uploads.toml")),
@@ -129,6 +130,14 @@ pub struct RetentionPolicy {
     pub job_days: i64,
 }
 
+/// `review.toml`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewPolicy {
+    /// Days after which entries that nobody signed off are a reason to remind.
+    pub every_days: i64,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PasswordFile {
@@ -153,6 +162,8 @@ pub struct Policies {
     pub uploads: UploadPolicy,
     /// Retention.
     pub retention: RetentionPolicy,
+    /// Reviews.
+    pub review: ReviewPolicy,
 }
 
 impl Policies {
@@ -179,10 +190,15 @@ impl Policies {
         if throttle.sign_in.account_hard > 100 || throttle.sign_in.totp_tries > 10 {
             return Err(PoliciesError::Value("throttle", "`account_hard` is at most 100 and `totp_tries` at most 10".into()));
         }
+        let review: ReviewPolicy = parse("review", &texts)?;
+        if !(1..=366).contains(&review.every_days) {
+            return Err(PoliciesError::Value("review", "`every_days` must lie between 1 and 366".into()));
+        }
         Ok(Self {
             password,
             session,
             throttle,
+            review,
             uploads: parse("uploads", &texts)?,
             retention: parse("retention", &texts)?,
             texts,

@@ -5,6 +5,7 @@ audit-lead = Every act, every attempt, every look at sensitive data. Entries can
 audit-filter = Filter the entries
 audit-entries = Entries
 audit-logs = Logs
+audit-alarm = Altered
 actor-stranger = Someone not signed in
 audit-none-title = No entries yet
 audit-none = The first entry is written when the server starts.
@@ -19,12 +20,16 @@ filter-address = Address
 filter-from = From
 filter-to = To
 filter-log = Log
+filter-request = Request
+filter-first = From entry
+filter-last = To entry
 filter-any-action = Any action
 filter-any-outcome = Any outcome
 filter-apply = Apply filters
 error-filter-date = Enter the dates as year, month and day, for example 2026-11-21
 error-filter-order = The first date comes after the last. Swap them
 error-filter-address = Enter a whole address, such as 192.0.2.7
+error-filter-place = Enter the first and the last entry as whole numbers, the smaller one first
 error-filter-unknown = One of the filters is not known here
 
 export-title = Export these entries
@@ -43,6 +48,7 @@ entry-auth = Signed in by
 entry-via = Came by
 entry-session = Session
 entry-request = Request
+entry-of-request = All entries of this request
 entry-id = Entry identifier
 entry-download = Download the proof
 entry-personal = Personal values
@@ -59,7 +65,15 @@ personal-text = Text
 personal-file-name = File name
 personal-reason = Reason
 personal-filter = Filters
+personal-comment = Comment
 personal-other = Other
+
+value-wrong = Does not fit the entry
+
+alarm-title = Something about this entry was altered in the database
+alarm-leaf = Its bytes do not have the hash that the log has here. What this page shows is not what was recorded.
+alarm-column = The column { $column } says something else than the entry. This page shows what the entry says; searches by that column mislead.
+alarm-sealed = What lies sealed for it is not what it committed to. Such a value is not shown.
 
 changes-title = Changes
 changes-hidden = Changed. The values are not kept.
@@ -79,6 +93,14 @@ proof-path = { $count ->
     [one] Inclusion proof: one hash, from the leaf up
    *[other] Inclusion proof: { $count } hashes, from the leaf up
 }
+proof-leaf-download = Download the leaf
+explain-title = How to check this entry yourself
+explain-leaf = Download the leaf and hash it. The result is the leaf hash above:
+explain-command = (printf '\0'; cat { $file }) | openssl dgst -sha256 -binary | base64
+explain-prev = The leaf names the hash of the one before as _prev, so each entry vouches for all before it.
+explain-proof = Download the proof. With the leaf hash and the inclusion proof, any C2SP tlog-proof program computes the root and compares it with the signed checkpoint in the same file.
+explain-checkpoint = Check the signature with the verifier key you were given by another way than this server, and compare the checkpoint with one kept elsewhere.
+explain-values = A personal value fits when HMAC-SHA-256 under its own key gives the commitment in the leaf. This page has checked every value it shows. Section 3 of audit/README.md says how.
 proof-pending = No signed checkpoint covers this entry yet. One follows within a second or so; reload the page.
 proof-checkpoint = Signed checkpoint
 
@@ -130,4 +152,6 @@ action-token-read = Read by API token
 action-token-revoke = Revoke an API token
 action-trail-export = Export the trail
 action-trail-new-origin = Begin a new log
+action-trail-remind = Remind of a review
+action-trail-review = Sign off entries
 action-trail-read = Read the trail

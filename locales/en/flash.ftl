@@ -20,3 +20,5 @@ flash-text-uploaded = The file is stored.
 flash-text-evidence-deleted = The evidence is deleted. Its entry and its hash stay.
 flash-text-message-sent = The message is on its way.
 flash-text-message-held = The message is held. The reason stands below.
+
+flash-text-review-signed = The review is signed.

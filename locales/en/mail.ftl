@@ -32,3 +32,9 @@ mail-alert-unwitnessed-now = Until a quorum confirms them, a rolled-back or rewr
 mail-alert-integrity-fault-subject = The audit trail of Countersign is in doubt
 mail-alert-integrity-fault-text = The audit trail { $origin } came into doubt on { $at }. What does not agree: { $parts }.
 mail-alert-integrity-fault-now = Until this is resolved, only signing in, reading and exporting work.
+
+mail-review-due-subject = A review of the audit trail is due
+mail-review-due-text = Entries of the audit trail wait for a review, the oldest for more than { $days ->
+    [one] a day
+   *[other] { $days } days
+}: they begin at entry { $entry }. Look at them and sign them off here:

@@ -25,6 +25,7 @@ policy-throttle = Attempts and limits
 policy-uploads = Uploads
 policy-headers = Response headers
 policy-retention = Retention
+policy-review = Reviews
 
 policy-group-sign-in = Signing in
 policy-group-account = The own account
@@ -146,4 +147,5 @@ notice-codes-changed = Your recovery codes were made anew
 notice-new-sign-in = Your account was used on a new device
 notice-alert-unwitnessed = An alert was raised: no quorum of witnesses confirms the audit trail
 notice-alert-integrity-fault = An alert was raised: the audit trail came into doubt
+notice-review-due = Entries of the audit trail wait for a review
 notice-other = Something about your account changed

@@ -33,6 +33,7 @@ macro_rules! for_each_id {
         $then!(NoticeId, "ntc");
         $then!(KeyId, "key");
         $then!(RequestId, "req");
+        $then!(ReviewId, "rvw");
     };
 }
 
@@ -185,7 +186,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (11, 11));
+        assert_eq!((prefixes.len(), kinds), (12, 12));
     }
 
     proptest! {

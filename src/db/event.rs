@@ -18,11 +18,11 @@ use crate::policy::{Actor, Auth, On, Who};
 use crate::store::{Pending, Work};
 use crate::vault::{DataKey, Place};
 
-const INSERT: &str = "insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const INSERT: &str = "insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject, request_id) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
 /// PostgreSQL only: the event, and its place in the sequencer's queue.
-const INSERT_QUEUED: &str = "with e as (insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject) \
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning id) insert into audit_pending (event_id) select id from e";
+const INSERT_QUEUED: &str = "with e as (insert into audit_event (id, at, body, actor_kind, actor_id, action, category, object_kind, object_id, outcome, address_ix, subject, request_id) \
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id) insert into audit_pending (event_id) select id from e";
 const SEAL: &str = "insert into audit_payload (event_id, part, subject, sealed) values ($1, $2, $3, $4)";
 const SEAL_TWO: &str = "insert into audit_payload (event_id, part, subject, sealed) values ($1, $2, $3, $4), ($5, $6, $7, $8)";
 /// Every portable statement of this file, for the test that prepares them all.
@@ -98,6 +98,7 @@ pub(super) async fn insert(db: &Db, work: &mut Work, id: &EventId, about: &About
         .bind(detail.outcome.as_str())
         .bind(address_ix)
         .bind(event.subject.clone())
+        .bind(event.request_id.clone())
         .execute()
         .await?;
     let subject = keys.subject.unwrap_or(keys.actor);

@@ -9,16 +9,19 @@ use countersign_audit::write::tree::Frontier;
 use futures_util::TryStreamExt as _;
 
 use super::checkpoint::Keeper;
+use super::projection::Columns;
 use super::{Chore, Db};
 use crate::core::fault::{Context as _, Fault};
+use crate::store::Record;
 
 const LOGS: &str = "select log, origin from audit_head order by log desc limit 1";
 const NEW_HEAD: &str = "insert into audit_head (log, origin, size, last_leaf, frontier, at, fence) values ($1, $2, 0, $3, $4, $5, 0)";
 const LAST: &str = "select cast(coalesce(max(seq), -1) as bigint) from audit_chain where log = $1";
 const SINCE: &str =
     "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
+const WHOLE: &str = "select c.seq, c.prev, c.leaf_hash, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
 /// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE];
+pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE, WHOLE];
 
 /// Entries re-hashed at every start; `check` and `audit verify` re-hash all.
 const EDGE_ENTRIES: i64 = 256;
@@ -204,7 +207,26 @@ async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8],
     }
 }
 
-/// Re-hashes the whole log. Gives the number of entries and the first that is wrong.
+/// A link with the columns of its event.
+struct WholeRow {
+    link: LinkRow,
+    columns: Columns,
+}
+
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for WholeRow {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self { link: LinkRow::from_row(row)?, columns: Columns::from_row(row)? })
+    }
+}
+
+impl Record for WholeRow {
+    fn from_lite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self { link: LinkRow::from_lite(row)?, columns: Columns::from_lite(row)? })
+    }
+}
+
+/// Re-hashes the whole log, and holds the columns of each event against its body. Gives the number of entries and the first
+/// that is wrong; one whose hash is wrong comes before one whose columns are.
 ///
 /// # Errors
 /// When the database fails on the way.
@@ -213,8 +235,9 @@ pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
     // The head first: a server that runs beside adds entries while this reads.
     let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
     let mut walker = Walker::new(&origin);
-    let mut rows = db.query(SINCE).bind(log).bind(0_i64).stream::<LinkRow>().context("read the log")?;
-    while let Some(row) = rows.try_next().await.context("read the log")? {
+    let mut columns = None;
+    let mut rows = db.query(WHOLE).bind(log).bind(0_i64).stream::<WholeRow>().context("read the log")?;
+    while let Some(WholeRow { link: row, columns: beside }) = rows.try_next().await.context("read the log")? {
         if row.seq >= head.size {
             break;
         }
@@ -222,10 +245,15 @@ pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
         if let Err(finding) = walker.push(&leaf) {
             return Ok((walker.size(), Some(finding.line())));
         }
+        if columns.is_none()
+            && let [first, ..] = beside.differing(&row.body).as_slice()
+        {
+            columns = Some(format!("entry {}: the column `{first}` says something else than the entry; searches by it mislead", row.seq));
+        }
     }
     drop(rows);
     let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
     let root = frontier.root();
     let walk = walker.finish((frontier.size() >= 1).then_some(&root));
-    Ok((walk.size, walk.findings.first().map(countersign_audit::verify::Finding::line)))
+    Ok((walk.size, walk.findings.first().map(countersign_audit::verify::Finding::line).or(columns)))
 }

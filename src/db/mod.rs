@@ -9,6 +9,7 @@ mod detail;
 mod event;
 pub mod faultlog;
 pub mod integrity;
+pub mod projection;
 mod restraint;
 pub mod rows;
 mod sequence;

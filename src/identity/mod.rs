@@ -344,12 +344,12 @@ pub async fn is_last_admin(db: &Db, id: &PersonId) -> Result<bool, Fault> {
     Ok(others == 0)
 }
 
-/// The active administrators, at most a thousand.
+/// The active people who hold a role, at most a thousand.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn admins(db: &Db) -> Result<Vec<PersonId>, Fault> {
-    let rows: Vec<(PersonId,)> = db.query(sql::ADMINS).all().await.context("list administrators")?;
+pub async fn holders(db: &Db, role: Role) -> Result<Vec<PersonId>, Fault> {
+    let rows: Vec<(PersonId,)> = db.query(sql::HOLDERS).bind(role.name()).all().await.context("list the holders of a role")?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 

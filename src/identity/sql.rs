@@ -8,7 +8,7 @@ pub const PAGE_AFTER: &str = "select p.id, p.username, p.display_name, p.email, 
 pub const LISTED: &str = "select p.id, p.username, p.display_name, p.email, p.password_at, p.totp_at, p.created_at, p.disabled_at, p.deleted_at, (select string_agg(r.role, ' ') from person_role r where r.person_id = p.id and r.revoked_at is null) as roles, (select cast(max(coalesce(seen.seen_at, s.made_at)) as bigint) from session s left join session_seen seen on seen.session_id = s.id where s.person_id = p.id and s.stage = 'full') as seen_at from person p where p.id = $1";
 pub const ROLES: &str = "select role from person_role where person_id = $1 and revoked_at is null order by role";
 pub const OTHER_ADMINS: &str = "select count(*) from (select p.id from person_role r join person p on p.id = r.person_id where r.role = 'admin' and r.revoked_at is null and p.password_hash is not null and p.disabled_at is null and p.deleted_at is null and p.id <> $1 limit 2) a";
-pub const ADMINS: &str = "select p.id from person_role r join person p on p.id = r.person_id where r.role = 'admin' and r.revoked_at is null and p.password_hash is not null and p.disabled_at is null and p.deleted_at is null order by p.id limit 1000";
+pub const HOLDERS: &str = "select p.id from person_role r join person p on p.id = r.person_id where r.role = $1 and r.revoked_at is null and p.password_hash is not null and p.disabled_at is null and p.deleted_at is null order by p.id limit 1000";
 pub const ANY_PERSON: &str = "select count(*) from (select id from person limit 1) p";
 
 pub const INSERT_PERSON: &str = "insert into person (id, username, display_name, name_fold, email, time_zone, password_hash, password_at, totp_step, created_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, 0, $10, $1)";
@@ -90,7 +90,7 @@ pub const ALL: &[&str] = &[
     LISTED,
     ROLES,
     OTHER_ADMINS,
-    ADMINS,
+    HOLDERS,
     ANY_PERSON,
     INSERT_PERSON,
     SET_PASSWORD,

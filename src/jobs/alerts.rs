@@ -13,6 +13,7 @@ use crate::http::App;
 use crate::identity;
 use crate::notices::Told;
 use crate::notices::alert::{self, Alert, Targets};
+use crate::policy::Role;
 
 /// A database that has not taken an alert after so long is not waited for.
 const WRITE_MAX: Duration = Duration::from_secs(10);
@@ -63,7 +64,7 @@ async fn raise(app: &App, ways: &Ways, alert: &Alert) {
 }
 
 async fn write(app: &App, alert: &Alert) -> Result<(), Fault> {
-    let admins = identity::admins(&app.db).await.unwrap_or_else(|fault| {
+    let admins = identity::holders(&app.db, Role::Admin).await.unwrap_or_else(|fault| {
         tracing::error!(fault = fault.chain(), "administrators could not be listed; they are not told on their page");
         Vec::new()
     });

@@ -16,6 +16,8 @@ use crate::core::fault::{Context as _, Fault};
 use crate::db::Chore;
 use crate::http::App;
 use crate::orphans::Sweep;
+use crate::policy::Role;
+use crate::trail::review_remind;
 use crate::{evidence, identity, messages};
 
 /// The pause between two looks.
@@ -27,9 +29,9 @@ pub async fn run(app: App, stop: CancellationToken) {
     tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), alerts::watch_witnesses(&app, &ways, &stop), keep_house(&app, &stop));
 }
 
-/// Gathered entries every minute, sweeps every hour.
+/// Gathered entries every minute, sweeps and reminders every hour.
 async fn keep_house(app: &App, stop: &CancellationToken) {
-    let (mut minute, mut hour) = (app.db.clock().now(), 0);
+    let (mut minute, mut hour, mut review) = (app.db.clock().now(), 0, 0);
     let mut keys = Sweep::default();
     while !stop.is_cancelled() {
         let now = app.db.clock().now();
@@ -42,6 +44,11 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
             && let Err(fault) = sweep(app, &mut keys).await
         {
             tracing::error!(fault = fault.chain(), "a sweep failed");
+        }
+        if due(&mut review, now, HOUR)
+            && let Err(fault) = remind(app).await
+        {
+            tracing::error!(fault = fault.chain(), "nobody was reminded of a review");
         }
         rest(stop).await;
     }
@@ -64,6 +71,16 @@ fn due(last: &mut Micros, now: Micros, period: Micros) -> bool {
         *last = now;
     }
     is_due
+}
+
+/// Tells compliance officers of a review that is due.
+async fn remind(app: &App) -> Result<(), Fault> {
+    if app.db.in_fault() {
+        return Ok(());
+    }
+    let officers = identity::holders(&app.db, Role::Compliance).await?;
+    review_remind::remind(&app.db, &app.policy, app.policies.review.every_days, &officers).await.context("remind of a review")?;
+    Ok(())
 }
 
 async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {

@@ -8,7 +8,7 @@ use crate::http::App;
 use crate::policy::{ActRule, Role};
 
 /// Files shown as tables of settings; `access.toml` is shown in words.
-const FILES: [&str; 6] = ["password", "session", "throttle", "uploads", "headers", "retention"];
+const FILES: [&str; 7] = ["password", "session", "throttle", "uploads", "headers", "retention", "review"];
 /// The groups of acts, in the order they are shown.
 const GROUPS: [&str; 8] = ["sign_in", "account", "people", "evidence", "messages", "trail", "identity", "system"];
 

@@ -86,6 +86,8 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
         let key = if ctx.app.templates.texts.has(&key) { key } else { "notice-other".to_owned() };
         if is_alert(&notice.template) {
             desk.wait("trail", "bad", &key, None, "/status", "wait-open");
+        } else if notice.template == trail::review_remind::TEMPLATE {
+            desk.wait("trail", "warn", &key, None, "/audit/reviews", "wait-open");
         } else {
             desk.wait("account", "", &key, None, "/account", "wait-open");
         }
@@ -306,9 +308,10 @@ mod tests {
             check-checkpoint-ok check-checkpoint-none check-checkpoint-late check-checkpoint-remedy check-clock check-clock-ok check-clock-bad \
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
-            check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault \
-            check-role check-role-owner check-role-owner-remedy notice-alert-unwitnessed check-witness check-witness-ok check-witness-none check-witness-none-remedy check-witness-trouble \
+            check-role check-role-owner check-role-owner-remedy notice-alert-unwitnessed check-witness check-witness-ok check-witness-none \
+            check-witness-none-remedy check-witness-trouble \
             check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \
+            check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault notice-review-due \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::sql;
 use crate::core::clock::{MINUTE, Micros};
-use crate::core::fault::Fault;
-use crate::core::id::{EventId, PersonId};
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::{EventId, PersonId, RequestId};
 use crate::core::text::Username;
 use crate::db::Db;
+use crate::db::projection::Said;
 use crate::http::Fields;
 use crate::store::{Query, compose};
 
@@ -21,7 +22,7 @@ const FILTER_CHARS_MAX: usize = 200;
 /// An event's id may be this much older than its time: the id is made before the work, the time after it.
 const ID_SLACK: Micros = 10 * MINUTE;
 /// Names of the parameters, in the order they are shown.
-pub const NAMES: [&str; 8] = ["actor", "action", "object", "outcome", "address", "from", "to", "log"];
+pub const NAMES: [&str; 11] = ["actor", "action", "object", "outcome", "address", "request", "first", "last", "from", "to", "log"];
 /// Outcomes as people see them and as entries hold them.
 pub const OUTCOMES: [(&str, &str); 5] = [("done", "ok"), ("denied", "denied"), ("failed", "failed"), ("error", "error"), ("unknown", "unknown")];
 /// Actors without an id that can be asked for by the name of their kind.
@@ -40,6 +41,12 @@ pub struct Raw {
     pub outcome: String,
     /// Client address.
     pub address: String,
+    /// The request's id.
+    pub request: String,
+    /// First place.
+    pub first: String,
+    /// Last place.
+    pub last: String,
     /// First day.
     pub from: String,
     /// Last day.
@@ -74,6 +81,9 @@ impl Raw {
             "object" => &mut self.object,
             "outcome" => &mut self.outcome,
             "address" => &mut self.address,
+            "request" => &mut self.request,
+            "first" => &mut self.first,
+            "last" => &mut self.last,
             "from" => &mut self.from,
             "to" => &mut self.to,
             _ => &mut self.log,
@@ -83,7 +93,8 @@ impl Raw {
     /// The filters in use.
     #[must_use]
     pub fn used(&self) -> Vec<(&'static str, &str)> {
-        let values = [&self.actor, &self.action, &self.object, &self.outcome, &self.address, &self.from, &self.to, &self.log];
+        let what = [&self.actor, &self.action, &self.object, &self.outcome, &self.address, &self.request];
+        let values = what.into_iter().chain([&self.first, &self.last, &self.from, &self.to, &self.log]);
         NAMES.into_iter().zip(values).filter(|(_, v)| !v.is_empty()).map(|(n, v)| (n, v.as_str())).collect()
     }
 
@@ -112,8 +123,18 @@ pub struct Filter {
     object: Option<String>,
     outcome: Option<&'static str>,
     address: Option<IpAddr>,
+    request: Option<String>,
+    first: Option<Place>,
+    last: Option<Place>,
     from: Option<Micros>,
     to: Option<Micros>,
+}
+
+/// A place in the log, and the instant around which the id of its event was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    seq: i64,
+    at: Micros,
 }
 
 /// Why filters were not understood.
@@ -129,7 +150,7 @@ impl Filter {
     /// Everything of log `log`.
     #[must_use]
     pub fn all(log: i64) -> Self {
-        Self { log, actor: None, action: None, object: None, outcome: None, address: None, from: None, to: None }
+        Self { log, actor: None, action: None, object: None, outcome: None, address: None, request: None, first: None, last: None, from: None, to: None }
     }
 
     /// Understands what was typed; days are those of `zone`, `acts` the acts there are.
@@ -140,6 +161,9 @@ impl Filter {
         let mut filter = Self::understand(raw, zone, acts, db.log().0)?;
         if !raw.actor.is_empty() {
             filter.actor = Some(find_actor(db, &raw.actor).await.map_err(Misread::Fault)?);
+        }
+        for place in [&mut filter.first, &mut filter.last].into_iter().flatten() {
+            place.at = instant_of(db, filter.log, place.seq).await.map_err(Misread::Fault)?;
         }
         Ok(filter)
     }
@@ -164,6 +188,14 @@ impl Filter {
             let address: IpAddr = raw.address.parse().map_err(|_| Misread::Says("error-filter-address", "address"))?;
             filter.address = Some(address.to_canonical());
         }
+        if !raw.request.is_empty() {
+            filter.request = Some(raw.request.parse::<RequestId>().map_err(|_| unknown("request"))?.to_string());
+        }
+        filter.first = place(&raw.first).map_err(|()| Misread::Says("error-filter-place", "first"))?;
+        filter.last = place(&raw.last).map_err(|()| Misread::Says("error-filter-place", "last"))?;
+        if filter.first.zip(filter.last).is_some_and(|(first, last)| first.seq > last.seq) {
+            return Err(Misread::Says("error-filter-place", "first"));
+        }
         let zone = TimeZone::get(zone).unwrap_or(TimeZone::UTC);
         let day = |text: &str, name: &'static str, after: bool| match start_of_day(text, &zone, after) {
             _ if text.is_empty() => Ok(None),
@@ -178,6 +210,37 @@ impl Filter {
         Ok(filter)
     }
 
+    /// The first and the last place, when both are named.
+    #[must_use]
+    pub fn range(&self) -> Option<(i64, i64)> {
+        self.first.zip(self.last).map(|(first, last)| (first.seq, last.seq))
+    }
+
+    /// The blind index of the address asked for.
+    #[must_use]
+    pub fn blind_address(&self, db: &Db) -> Option<String> {
+        self.address.map(|a| db.vault().blind(crate::db::ADDRESS_INDEX, &a.to_string()))
+    }
+
+    /// Does an entry fit, by what its leaf says? Its place is not asked for; of the address the leaf tells nothing, so that its
+    /// index is compared with `wanted`.
+    #[must_use]
+    pub fn fits(&self, said: &Said, address_ix: Option<&str>, wanted: Option<&str>) -> bool {
+        let by_actor = self.actor.as_ref().is_none_or(|actor| match actor {
+            ByActor::Person(id) => said.actor.id.as_ref() == Some(id),
+            ByActor::Kind(kind) => said.actor.id.is_none() && said.actor.kind == *kind,
+        });
+        let at = said.at();
+        by_actor
+            && self.action.as_ref().is_none_or(|action| *action == said.action)
+            && self.object.as_ref().is_none_or(|object| said.resource.id.as_ref() == Some(object))
+            && self.outcome.is_none_or(|outcome| outcome == said.outcome)
+            && self.request.as_ref().is_none_or(|request| said.request_id.as_ref() == Some(request))
+            && (self.address.is_none() || (address_ix.is_some() && address_ix == wanted))
+            && self.from.is_none_or(|from| at.is_some_and(|at| at >= from))
+            && self.to.is_none_or(|to| at.is_some_and(|at| at < to))
+    }
+
     /// The statement that asks for these entries, without order and limit.
     pub(super) fn statement(&self, db: &Db) -> Statement {
         let mut out = Statement::new(sql::ROWS).int(sql::OF_LOG, self.log);
@@ -189,10 +252,11 @@ impl Filter {
             ByActor::Person(id) => id.clone(),
             ByActor::Kind(kind) => (*kind).to_owned(),
         });
-        let address = self.address.map(|a| db.vault().blind(crate::db::ADDRESS_INDEX, &a.to_string()));
+        let address = self.blind_address(db);
         // The most selective first: its index serves, the others only filter.
         let filters = [
-            (sql::ON_OBJECT, sql::ON_OBJECT, self.object.clone()),
+            (sql::BY_REQUEST, sql::BY_REQUEST, self.request.clone()),
+            (sql::ON_OBJECT, sql::ALSO_ON_OBJECT, self.object.clone()),
             (sql::FROM_ADDRESS, sql::ALSO_FROM_ADDRESS, address),
             (actor, also_actor, who),
             (sql::BY_ACTION, sql::ALSO_BY_ACTION, self.action.clone()),
@@ -204,6 +268,12 @@ impl Filter {
                 out = out.text(if indexed { also } else { first }, value);
                 indexed = true;
             }
+        }
+        if let Some(first) = self.first {
+            out = out.text(sql::ID_ABOVE, first_id("evt", first.at - ID_SLACK)).int(sql::FROM_PLACE, first.seq);
+        }
+        if let Some(last) = self.last {
+            out = out.text(sql::ID_BELOW, first_id("evt", last.at + ID_SLACK)).int(sql::TO_PLACE, last.seq);
         }
         // Ids carry their time, so that the index of the order serves the days too; the time itself decides.
         if let Some(from) = self.from {
@@ -228,6 +298,27 @@ async fn find_actor(db: &Db, text: &str) -> Result<ByActor, Fault> {
     let kind = KINDS.into_iter().find(|k| *k == text);
     // Nobody has the empty id.
     Ok(kind.map_or_else(|| ByActor::Person(String::new()), ByActor::Kind))
+}
+
+/// A place as typed; none when nothing was.
+fn place(text: &str) -> Result<Option<Place>, ()> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|_| is_plain).map(|seq| Some(Place { seq, at: 0 })).ok_or(())
+}
+
+/// When the id of the event at a place was made; beyond the end of the log that is now.
+async fn instant_of(db: &Db, log: i64, seq: i64) -> Result<Micros, Fault> {
+    let found: Option<(EventId,)> = db.query(sql::AT_PLACE).bind(log).bind(seq).optional().await.context("find the event at a place")?;
+    Ok(found.map_or_else(|| db.clock().now(), |(id,)| minted_at(&id)))
+}
+
+/// When an id was made.
+fn minted_at(id: &EventId) -> Micros {
+    let hex = id.as_str().get(EventId::PREFIX.len() + 1..).and_then(|digits| digits.get(..12)).unwrap_or_default();
+    i64::from_str_radix(hex, 16).unwrap_or(0) * 1000
 }
 
 /// The first instant of a `YYYY-MM-DD` in `zone`, or of the day after it.
@@ -269,7 +360,7 @@ enum Bound {
     Int(i64),
 }
 
-const PLACES: [&str; 16] = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16"];
+const PLACES: [&str; 20] = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$19", "$20"];
 
 impl Statement {
     fn new(start: &'static str) -> Self {
@@ -343,6 +434,10 @@ mod tests {
             (Raw { log: "0".into(), ..Raw::default() }, "error-filter-unknown"),
             (Raw { object: "x".repeat(201), ..Raw::default() }, "error-filter-unknown"),
             (Raw { address: "10.0.0.".into(), ..Raw::default() }, "error-filter-address"),
+            (Raw { request: "req_1".into(), ..Raw::default() }, "error-filter-unknown"),
+            (Raw { first: "-1".into(), ..Raw::default() }, "error-filter-place"),
+            (Raw { last: "99999999999999999999".into(), ..Raw::default() }, "error-filter-place"),
+            (Raw { first: "3".into(), last: "2".into(), ..Raw::default() }, "error-filter-place"),
         ] {
             assert_eq!(understand(&raw, "UTC"), Err(says), "{raw:?}");
         }
@@ -367,5 +462,6 @@ mod tests {
         let bound = first_id("evt", at);
         let id = |ms: u64| EventId::mint(ms, None, [0; 10]).to_string();
         assert!(id(1_699_999_999_999) < bound && bound < id(1_700_000_000_000));
+        assert_eq!(minted_at(&EventId::mint(1_700_000_000_000, None, [0; 10])), at);
     }
 }

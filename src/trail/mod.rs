@@ -6,14 +6,24 @@ pub mod export;
 pub mod filter;
 pub mod origin;
 pub mod read;
+pub mod review;
+pub mod review_cover;
+pub mod review_remind;
+mod review_sample;
 pub mod sql;
 mod tar;
 #[cfg(test)]
 mod tests;
 pub mod web;
+mod web_api;
 mod web_entry;
 mod web_export;
 mod web_log;
+mod web_review;
+mod web_review_api;
+mod web_review_new;
+
+pub use web_api::api_doc;
 
 use std::path::PathBuf;
 
@@ -26,6 +36,10 @@ crate::acts! {
     Read = "trail.read" on crate::policy::On,
     /// Export it.
     Export = "trail.export" on crate::policy::On,
+    /// Sign a range of it off.
+    Review = "trail.review" on crate::policy::On,
+    /// Remind of a review that is due.
+    Remind = "trail.remind" on crate::policy::On,
     /// Take over a new origin.
     NewOrigin = "trail.new_origin" on crate::policy::On,
 }
@@ -39,6 +53,18 @@ pub enum Error {
     /// No checkpoint covers what was asked for yet.
     #[error("no signed checkpoint covers this yet; try again in a second")]
     NoCheckpoint,
+    /// A review needs a range of entries that are there, of a bounded length.
+    #[error("the range is not one that can be reviewed")]
+    Range,
+    /// Nobody signs off what is theirs alone.
+    #[error("every entry of the range is the reviewer's own act")]
+    OwnAlone,
+    /// Entries were altered beside their leaves: that is an incident and nothing else.
+    #[error("entries of the range were altered in the database; only an incident can be signed off")]
+    Differs,
+    /// The review that was to be corrected is not there, or was corrected already.
+    #[error("the review was corrected already, or is not there")]
+    Corrected,
     /// An export goes to a folder of its own.
     #[error("`{0}` is not an empty folder; give a new or an empty one")]
     NotEmpty(PathBuf),

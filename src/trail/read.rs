@@ -1,16 +1,25 @@
 //! Reads of the trail: pages of it, single entries, proofs. Personal values are opened here, and are absent once erased.
+//! Must stay true: what an entry says comes from its body, and no opened value is shown that its commitment does not fit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign_audit::verify::checkpoint::Checkpoint;
 use countersign_audit::write::Hash;
+use countersign_audit::write::commitment::commit;
+use countersign_audit::write::leaf::leaf_hash;
+use serde_json::Value;
 
 use super::filter::{At, Filter};
 use super::{Error, sql};
+use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::db::Db;
 use crate::db::integrity::LinkRow;
+use crate::db::projection::{Columns, Said};
+use crate::store::Record;
 use crate::vault::{OpenError, Place};
 
 /// Entries on a page.
@@ -19,51 +28,90 @@ pub const PAGE_MAX: usize = 50;
 pub const API_PAGE_MAX: i64 = 500;
 
 crate::row! {
-    /// An entry with its place in the log and its sealed values.
-    #[derive(Clone, Debug)]
-    pub struct Entry {
-        /// The event's id.
-        pub id: EventId,
-        /// When.
-        pub at: i64,
-        /// Place in the log.
-        pub seq: i64,
-        /// Hash of the leaf before.
-        pub prev: Vec<u8>,
-        /// Hash of this leaf.
-        pub leaf_hash: Vec<u8>,
-        /// The canonical body.
-        pub body: Vec<u8>,
-        /// Kind of actor.
-        pub actor_kind: String,
-        /// The actor's id.
-        pub actor_id: Option<String>,
-        /// The act.
-        pub action: String,
-        /// Its category.
-        pub category: String,
-        /// Kind of object.
-        pub object_kind: String,
-        /// The object's id.
-        pub object_id: Option<String>,
-        /// How it ended.
-        pub outcome: String,
-        /// Values sealed for the actor.
-        pub actor_sealed: Option<Vec<u8>>,
-        /// Values sealed for whom it concerns.
-        pub subject_sealed: Option<Vec<u8>>,
+    struct Kept { id: EventId, seq: i64, prev: Vec<u8>, leaf_hash: Vec<u8>, body: Vec<u8>, actor_sealed: Option<Vec<u8>>, subject_sealed: Option<Vec<u8>> }
+}
+
+/// An entry with its place in the log and its sealed values. What it says is read from its body alone; the columns by which it
+/// was found are only held against that.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The event's id.
+    pub id: EventId,
+    /// Place in the log.
+    pub seq: i64,
+    /// Hash of the leaf before.
+    pub prev: Vec<u8>,
+    /// Hash of this leaf.
+    pub leaf_hash: Vec<u8>,
+    /// The canonical body.
+    pub body: Vec<u8>,
+    /// When, who, what and how it ended, as the body says it.
+    pub said: Said,
+    /// The columns that say something else: nobody but a hand in the database did that.
+    pub differing: Vec<&'static str>,
+    /// When; of the column where the body cannot be read.
+    pub at: Micros,
+    actor_sealed: Option<Vec<u8>>,
+    subject_sealed: Option<Vec<u8>>,
+}
+
+impl Entry {
+    fn of(kept: Kept, columns: &Columns) -> Self {
+        let said = Said::of(&kept.body);
+        let differing = said.as_ref().map_or_else(|| vec!["body"], |said| columns.differing_from(said));
+        let said = said.unwrap_or_default();
+        Self {
+            id: kept.id,
+            seq: kept.seq,
+            prev: kept.prev,
+            leaf_hash: kept.leaf_hash,
+            body: kept.body,
+            at: said.at().unwrap_or(columns.at),
+            said,
+            differing,
+            actor_sealed: kept.actor_sealed,
+            subject_sealed: kept.subject_sealed,
+        }
     }
 }
 
-/// Personal values of an entry by name; what was erased is not there.
+impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for Entry {
+    fn from_row(row: &'r sqlx::postgres::PgRow) -> sqlx::Result<Self> {
+        Ok(Self::of(Kept::from_row(row)?, &Columns::from_row(row)?))
+    }
+}
+
+impl Record for Entry {
+    fn from_lite(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self::of(Kept::from_lite(row)?, &Columns::from_lite(row)?))
+    }
+}
+
+/// Personal values of an entry by name. One that was erased is not there, nor is one that does not fit the entry's commitment.
 #[derive(Clone, Debug, Default)]
-pub struct Opened(BTreeMap<String, String>);
+pub struct Opened {
+    values: BTreeMap<String, String>,
+    wrong: BTreeSet<String>,
+    broken: bool,
+}
 
 impl Opened {
     /// The value of this name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// Is what lies sealed under this name something else than what the entry committed to?
+    #[must_use]
+    pub fn is_wrong(&self, name: &str) -> bool {
+        self.wrong.contains(name) || (self.broken && !self.values.contains_key(name))
+    }
+
+    /// Does everything that opened fit?
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.wrong.is_empty() && !self.broken
     }
 }
 
@@ -76,41 +124,103 @@ impl Entry {
         LinkRow { seq: self.seq, prev: self.prev.clone(), leaf_hash: self.leaf_hash.clone(), body: self.body.clone() }.leaf()
     }
 
-    /// Opens the personal values.
+    /// Do the stored bytes have the hash that the log has at this place?
+    #[must_use]
+    pub fn is_as_hashed(&self) -> bool {
+        self.leaf().is_ok_and(|leaf| leaf_hash(&leaf).as_slice() == self.leaf_hash)
+    }
+
+    /// Opens the personal values and holds each against the commitment of the entry.
     ///
     /// # Errors
-    /// When the keys' database fails; erased or altered values are merely absent.
+    /// When the keys' database fails.
     pub async fn open(&self, db: &Db) -> Result<Opened, Fault> {
         let mut opened = Opened::default();
-        for (part, sealed) in [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)] {
+        let parts = [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)];
+        if parts.iter().all(|(_, sealed)| sealed.is_none()) {
+            return Ok(opened);
+        }
+        let committed = commitments(&serde_json::from_slice(&self.body).unwrap_or_default());
+        for (part, sealed) in parts {
             let Some(sealed) = sealed else { continue };
-            open_part(db, self.id.as_str(), part, sealed, &mut opened.0).await?;
+            let held = match open_part(db, self.id.as_str(), part, sealed).await {
+                Ok(held) => held,
+                Err(OpenError::Erased) => continue,
+                Err(OpenError::Altered) => {
+                    opened.broken = true;
+                    continue;
+                }
+                Err(OpenError::Fault(fault)) => return Err(fault),
+            };
+            for (name, held) in held {
+                if held.fits(&name, committed.get(&name)) {
+                    opened.values.insert(name, held.v);
+                } else {
+                    opened.wrong.insert(name);
+                }
+            }
         }
         Ok(opened)
     }
 }
 
-async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8], into: &mut BTreeMap<String, String>) -> Result<(), Fault> {
-    let plain = match db.vault().unseal(&Place { table: "audit_payload", row: event, column: part }, sealed).await {
-        Ok(plain) => plain,
-        Err(OpenError::Erased | OpenError::Altered) => return Ok(()),
-        Err(OpenError::Fault(fault)) => return Err(fault),
-    };
-    let values: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(&plain).unwrap_or_default();
-    into.extend(values.into_iter().filter_map(|(name, mut held)| Some((name, held.remove("v")?))));
-    Ok(())
+/// A value and the key of its commitment, as they lie sealed.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(default)]
+struct Held {
+    k: String,
+    v: String,
 }
 
-/// Opens the values an event sealed for its actor: the client's address and agent among them.
+impl Held {
+    /// Is this what the entry committed to?
+    fn fits(&self, name: &str, committed: Option<&String>) -> bool {
+        let key: Option<[u8; 32]> = STANDARD.decode(&self.k).ok().and_then(|k| k.try_into().ok());
+        key.zip(committed).is_some_and(|(key, committed)| STANDARD.encode(commit(&key, name, self.v.as_bytes())) == *committed)
+    }
+}
+
+/// Every commitment of a body, by the name under which its value is sealed.
+fn commitments(body: &Value) -> BTreeMap<String, String> {
+    let mut out = BTreeMap::new();
+    let mut put = |name: String, c: Option<&Value>| {
+        if let Some(c) = c.and_then(Value::as_str) {
+            out.insert(name, c.to_owned());
+        }
+    };
+    let fixed = [("actor.name", "/actor/name_c"), ("net.ip", "/net/ip_c"), ("net.ua", "/net/ua_c"), ("resource.label", "/resource/label_c")];
+    for (name, pointer) in fixed {
+        put(name.to_owned(), body.pointer(pointer));
+    }
+    let items = |list: &str| body.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
+    for item in items("change") {
+        let field = item.get("f").and_then(Value::as_str).unwrap_or_default();
+        put(format!("change.{field}.before"), item.get("before_c"));
+        put(format!("change.{field}.after"), item.get("after_c"));
+    }
+    for item in items("payload") {
+        put(item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(), item.get("c"));
+    }
+    out
+}
+
+async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BTreeMap<String, Held>, OpenError> {
+    let plain = db.vault().unseal(&Place { table: "audit_payload", row: event, column: part }, sealed).await?;
+    serde_json::from_slice(&plain).map_err(|_| OpenError::Altered)
+}
+
+/// Opens the values an event sealed for its actor: the client's address and agent among them. They are not held against the
+/// entry, which is not read here.
 ///
 /// # Errors
-/// When the keys' database fails.
+/// When the keys' database fails; erased or altered values are merely absent.
 pub async fn open_actor(db: &Db, event: &EventId, sealed: Option<&[u8]>) -> Result<Opened, Fault> {
-    let mut opened = Opened::default();
-    if let Some(sealed) = sealed {
-        open_part(db, event.as_str(), "actor", sealed, &mut opened.0).await?;
+    let Some(sealed) = sealed else { return Ok(Opened::default()) };
+    match open_part(db, event.as_str(), "actor", sealed).await {
+        Ok(held) => Ok(Opened { values: held.into_iter().map(|(name, held)| (name, held.v)).collect(), ..Opened::default() }),
+        Err(OpenError::Erased | OpenError::Altered) => Ok(Opened::default()),
+        Err(OpenError::Fault(fault)) => Err(fault),
     }
-    Ok(opened)
 }
 
 /// One page of the list, newest first.

@@ -2,11 +2,12 @@
 //! `cross join` keeps SQLite from reading the chain first: the event's own index must serve the order and the limit.
 
 /// Rows of the trail with their sealed values; the filters follow.
-pub const ROWS: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_event e cross join audit_chain c left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.event_id = e.id";
+pub const ROWS: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_event e cross join audit_chain c left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.event_id = e.id";
 pub const OF_LOG: &str = " and c.log = ";
 pub const BY_ACTOR: &str = " and e.actor_id = ";
 pub const BY_KIND: &str = " and e.actor_id is null and e.actor_kind = ";
 pub const BY_ACTION: &str = " and e.action = ";
+pub const BY_REQUEST: &str = " and e.request_id = ";
 pub const ON_OBJECT: &str = " and e.object_id = ";
 pub const ENDED: &str = " and e.outcome = ";
 pub const FROM_ADDRESS: &str = " and e.address_ix = ";
@@ -14,22 +15,51 @@ pub const FROM_ADDRESS: &str = " and e.address_ix = ";
 pub const ALSO_BY_ACTOR: &str = " and (e.actor_id || '') = ";
 pub const ALSO_BY_KIND: &str = " and (e.actor_id || '') is null and e.actor_kind = ";
 pub const ALSO_BY_ACTION: &str = " and (e.action || '') = ";
+pub const ALSO_ON_OBJECT: &str = " and (e.object_id || '') = ";
 pub const ALSO_ENDED: &str = " and (e.outcome || '') = ";
 pub const ALSO_FROM_ADDRESS: &str = " and (e.address_ix || '') = ";
 pub const SINCE: &str = " and (e.at + 0) >= ";
 pub const UNTIL: &str = " and (e.at + 0) < ";
+pub const FROM_PLACE: &str = " and c.seq >= ";
+pub const TO_PLACE: &str = " and c.seq <= ";
 pub const ID_ABOVE: &str = " and e.id > ";
 pub const ID_BELOW: &str = " and e.id < ";
 pub const NEWEST_FIRST: &str = " order by e.id desc limit ";
 pub const OLDEST_FIRST: &str = " order by e.id limit ";
 
 /// One entry by its place, reached through the chain.
-pub const ENTRY: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_chain c join audit_event e on e.id = c.event_id left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.log = $1 and c.seq = $2";
+pub const ENTRY: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_chain c join audit_event e on e.id = c.event_id left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.log = $1 and c.seq = $2";
+/// The event at a place.
+pub const AT_PLACE: &str = "select event_id from audit_chain where log = $1 and seq = $2";
 pub const LINKS: &str = "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 and c.seq < $3 order by c.seq limit 501";
 pub const LOGS: &str = "select log, origin from audit_head order by log desc limit 20";
 pub const ORIGIN: &str = "select origin from audit_head where log = $1";
 pub const COUNT_PENDING: &str = "select count(*) from (select event_id from audit_pending limit 100000) p";
 pub const DROP_PENDING: &str = "delete from audit_pending";
 
+/// A range with everything that is held against the leaves, read from the chain on.
+pub const IN_RANGE: &str = "select c.seq, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_chain c cross join audit_event e where e.id = c.event_id and c.log = $1 and c.seq >= $2 and c.seq <= $3 order by c.seq";
+
+/// A review with the name of who signed and the place of its entry, as `Signed` reads it.
+macro_rules! review {
+    ($rest:literal) => {
+        concat!(
+            "select r.id, r.log, r.from_seq, r.to_seq, r.whole, r.matched, r.root, r.finding, r.method, r.seed, r.drawn, r.sealed, r.person_id, ",
+            "p.display_name as reviewer, r.corrects, (select n.id from review n where n.corrects = r.id) as corrected_by, r.made_at, ",
+            "c.log as entry_log, c.seq as entry_seq ",
+            "from review r join person p on p.id = r.person_id left join audit_chain c on c.event_id = r.last_audit_id ",
+            $rest
+        )
+    };
+}
+
+pub const REVIEW: &str = review!("where r.id = $1");
+pub const REVIEWS: &str = review!("where r.id < $1 order by r.id desc limit $2");
+pub const INSERT_REVIEW: &str = "insert into review (id, log, from_seq, to_seq, whole, matched, root, finding, method, seed, drawn, sealed, person_id, corrects, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $1)";
+pub const CORRECTION_OF: &str = "select id from review where corrects = $1";
+pub const COVERED: &str = "select r.from_seq, r.to_seq from review r where r.log = $1 and (r.whole + 0) = 1 and not exists (select 1 from review n where n.corrects = r.id) order by r.to_seq desc limit $2";
+pub const LAST_REMINDER: &str = "select at from audit_event where action = 'trail.remind' order by id desc limit 1";
+
 /// Every whole statement of this slice, for the test that prepares them all.
-pub const ALL: &[&str] = &[ROWS, ENTRY, LINKS, LOGS, ORIGIN, COUNT_PENDING, DROP_PENDING];
+pub const ALL: &[&str] =
+    &[ROWS, ENTRY, AT_PLACE, LINKS, LOGS, ORIGIN, COUNT_PENDING, DROP_PENDING, IN_RANGE, REVIEW, REVIEWS, INSERT_REVIEW, CORRECTION_OF, COVERED, LAST_REMINDER];

@@ -47,6 +47,14 @@ allow = ["anyone", "console"]
 category = "trail"
 says = ""
 allow = ["console"]
+[act."trail.review"]
+category = "trail"
+says = ""
+allow = ["compliance"]
+[act."trail.remind"]
+category = "trail"
+says = ""
+allow = ["system"]
 [act."trail.new_origin"]
 category = "system"
 says = ""
@@ -207,6 +215,11 @@ async fn every_filter_finds_its_entries_and_all_of_them_together_too() {
         (raw(|r| r.address = "::ffff:192.0.2.7".into()), vec![2, 1]),
         (raw(|r| r.from = "2026-11-19".into()), vec![2]),
         (raw(|r| r.to = "2026-11-18".into()), vec![1, 0]),
+        (raw(|r| r.first = "1".into()), vec![2, 1]),
+        (raw(|r| r.last = "1".into()), vec![1, 0]),
+        (raw(|r| (r.first, r.last) = ("1".into(), "1".into())), vec![1]),
+        (raw(|r| r.first = "3".into()), vec![]),
+        (raw(|r| r.request = "req_0192f0c1a2b37c4d8e5f60718293a4b5".into()), vec![]),
     ] {
         assert_eq!(house.found(&raw).await, seqs, "{raw:?}");
     }
@@ -219,6 +232,9 @@ async fn every_filter_finds_its_entries_and_all_of_them_together_too() {
         from: "2026-11-01".into(),
         to: "2026-12-01".into(),
         log: "1".into(),
+        first: "1".into(),
+        last: "2".into(),
+        ..Raw::default()
     };
     assert_eq!(house.found(&all).await, [2]);
 }
@@ -238,6 +254,7 @@ async fn the_most_selective_filter_is_served_by_its_index() {
         (format!("{actor}'a'{}'ok'", sql::ALSO_ENDED), "audit_event_actor"),
         (format!("{outcome}'ok'"), "audit_event_outcome"),
         (format!("{}'b'", sql::FROM_ADDRESS), "audit_event_address"),
+        (format!("{}'r'{}'a'", sql::BY_REQUEST, sql::ALSO_ON_OBJECT), "audit_event_request"),
         (format!("{}1", sql::SINCE), "sqlite_autoindex_audit_event_1"),
     ] {
         // Leaked for the test alone: the store takes only text of the program.

@@ -1,18 +1,14 @@
-//! The list of the trail, its routes, and the API's pages of it. Each view is an entry before it is shown.
+//! The list of the trail, and the routes of this slice. Each view is an entry before it is shown.
+//! Must stay true: a row says what its leaf says.
 
 use axum::http::{StatusCode, Uri};
-use axum::response::IntoResponse as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
-use utoipa::{OpenApi, ToSchema};
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Read, web_entry, web_export, web_log};
+use super::{Error, Export, Read, Review, web_api, web_entry, web_export, web_log, web_review};
 use crate::core::id::EventId;
 use crate::db::Detail;
-use crate::http::openapi::Problem;
 use crate::http::recently;
 use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
 use crate::policy::On;
@@ -27,9 +23,11 @@ pub fn routes() -> Routes {
         .get("/audit", Rule::Act("trail.read"), get_list)
         .get("/audit/{seq}", Rule::Act("trail.read"), web_entry::get_entry)
         .get("/audit/{seq}/proof", Rule::Act("trail.read"), web_entry::get_proof)
+        .get("/audit/{seq}/leaf", Rule::Act("trail.read"), web_entry::get_leaf)
         .post("/audit/export", Rule::Act("trail.export"), web_export::post_export)
-        .get("/api/v1/audit", Rule::Act("trail.read"), get_api)
+        .get("/api/v1/audit", Rule::Act("trail.read"), web_api::get_api)
         .and(web_log::routes())
+        .and(web_review::routes())
 }
 
 /// How an error of this slice is told.
@@ -38,7 +36,8 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::NotFound => http::Error::not_found(),
         Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
-        Error::NotEmpty(_) | Error::NoFault => http::Error::conflict("state"),
+        Error::Range => http::Error::field("first", "is not the beginning of a range of entries that can be reviewed"),
+        Error::NotEmpty(_) | Error::NoFault | Error::OwnAlone | Error::Differs | Error::Corrected => http::Error::conflict("state"),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }
@@ -50,8 +49,9 @@ impl From<Error> for http::Error {
     }
 }
 
+/// A filter in use, with the page without it.
 #[derive(Serialize)]
-struct Chip {
+pub(super) struct Chip {
     label: String,
     value: String,
     href: String,
@@ -68,6 +68,7 @@ struct Row {
     object: String,
     outcome: &'static str,
     address: Option<String>,
+    alarm: bool,
 }
 
 #[derive(Serialize)]
@@ -89,6 +90,7 @@ struct ListPage {
     newer: Option<String>,
     older: Option<String>,
     may_export: bool,
+    review_href: Option<String>,
     formats: [&'static str; 3],
     logs: Vec<Log>,
 }
@@ -155,12 +157,15 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
             entries.push(row(ctx, &raw, entry, &entry.open(&ctx.app.db).await?));
         }
     }
-    let chips = raw.used().into_iter().map(|(name, value)| chip(ctx, &raw, name, value)).collect();
+    // Only what the list shows can be signed off.
+    let range = filter_error.is_none() && !raw.first.is_empty() && !raw.last.is_empty();
+    let may_review = range && ctx.app.policy.can::<Review>(&ctx.actor, &On::any("review"));
     Ok(ListPage {
         filter_error,
+        review_href: may_review.then(|| format!("/audit/reviews/new?{}", raw.query("", None))),
         actions: ctx.app.policy.rules().map(|(name, _)| name.to_owned()).collect(),
         outcomes: OUTCOMES.iter().map(|(shown, _)| *shown).collect(),
-        chips,
+        chips: chips(ctx, &raw),
         zone: ctx.time_zone().to_owned(),
         entries,
         newer,
@@ -179,10 +184,11 @@ fn row(ctx: &Ctx, raw: &Raw, entry: &Entry, opened: &Opened) -> Row {
         at: entry.at,
         actor: actor(ctx, entry, opened),
         actor_kind: String::new(),
-        action: entry.action.clone(),
+        action: entry.said.action.clone(),
         object: object(entry, opened),
-        outcome: shown_outcome(&entry.outcome),
+        outcome: shown_outcome(&entry.said.outcome),
         address: opened.get("net.ip").map(str::to_owned),
+        alarm: !entry.differing.is_empty() || !opened.is_sound() || !entry.is_as_hashed(),
     }
 }
 
@@ -193,7 +199,7 @@ pub(super) fn entry_href(seq: i64, log: &str) -> String {
 
 /// Who acted, as people read it.
 pub(super) fn actor(ctx: &Ctx, entry: &Entry, opened: &Opened) -> String {
-    match (entry.actor_kind.as_str(), opened.get("actor.name"), &entry.actor_id) {
+    match (entry.said.actor.kind.as_str(), opened.get("actor.name"), &entry.said.actor.id) {
         (_, Some(name), _) => name.to_owned(),
         ("stranger", None, _) => ctx.app.text("actor-stranger", &[]),
         ("console", None, _) => ctx.app.text("role-console", &[]),
@@ -205,12 +211,17 @@ pub(super) fn actor(ctx: &Ctx, entry: &Entry, opened: &Opened) -> String {
 
 /// What was acted on: its label, else its id, else its kind.
 pub(super) fn object(entry: &Entry, opened: &Opened) -> String {
-    opened.get("resource.label").map(str::to_owned).or_else(|| entry.object_id.clone()).unwrap_or_else(|| entry.object_kind.clone())
+    opened.get("resource.label").map(str::to_owned).or_else(|| entry.said.resource.id.clone()).unwrap_or_else(|| entry.said.resource.kind.clone())
 }
 
 /// The word people see for an outcome.
 pub(super) fn shown_outcome(held: &str) -> &'static str {
     OUTCOMES.iter().find(|(_, h)| *h == held).map_or("unknown", |(shown, _)| *shown)
+}
+
+/// The filters in use.
+pub(super) fn chips(ctx: &Ctx, raw: &Raw) -> Vec<Chip> {
+    raw.used().into_iter().map(|(name, value)| chip(ctx, raw, name, value)).collect()
 }
 
 fn chip(ctx: &Ctx, raw: &Raw, name: &'static str, value: &str) -> Chip {
@@ -240,75 +251,11 @@ async fn logs(ctx: &Ctx, raw: &Raw) -> Result<Vec<Log>, http::Error> {
     Ok(read::logs(&ctx.app.db).await?.into_iter().map(one).collect())
 }
 
-/// The description of this slice's part of the API, made from its handlers.
-#[must_use]
-pub fn api_doc() -> utoipa::openapi::OpenApi {
-    Doc::openapi()
-}
-
-#[derive(OpenApi)]
-#[openapi(paths(get_api))]
-struct Doc;
-
-/// One entry: its leaf as JSON, and the leaf's hash in base64.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the answer, which is written from stored bytes")]
-struct ApiEntry {
-    seq: i64,
-    leaf_hash: String,
-    entry: serde_json::Value,
-}
-
-/// One page of entries, oldest first.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "describes the answer, which is written from stored bytes")]
-struct ApiEntries {
-    items: Vec<ApiEntry>,
-    next: Option<i64>,
-}
-
-/// Entries of the trail, oldest first
-#[utoipa::path(get, path = "/api/v1/audit", tag = "audit",
-    params(("after" = Option<i64>, Query, description = "The last place seen; exclusive"), ("limit" = Option<i64>, Query, description = "1 to 500")),
-    responses((status = 200, body = ApiEntries), (status = 403, body = Problem), (status = 422, body = Problem)))]
-async fn get_api(Signed { ctx, person }: Signed, uri: Uri) -> Answer {
-    let permit = ctx.permit::<Read>(&On::any("trail")).await?;
-    let mut fields = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
-    let after = number(&mut fields, "after", 0, i64::MAX - 1)?;
-    let limit = number(&mut fields, "limit", 1, read::API_PAGE_MAX)?.unwrap_or(100);
-    fields.finish()?;
-    let db = &ctx.app.db;
-    let (log, _) = db.log();
-    // Read before this very request becomes an entry, so that a reader who follows `next` comes to an end.
-    let size = read::size(db, log).await?;
-    let first = after.map_or(0, |a| a + 1);
-    let read = recently::Read::of(person.as_str(), &["api"]);
-    if !ctx.app.recently.stands_for(&read, ctx.now()) {
-        db.record(permit, Detail::ok().with("from", first).with("limit", limit)).await?;
-        ctx.app.recently.recorded(read, ctx.now());
+#[cfg(test)]
+impl Chip {
+    pub(super) fn new(label: &str, value: &str, href: &str) -> Self {
+        Self { label: label.into(), value: value.into(), href: href.into() }
     }
-    let end = first.saturating_add(limit).min(size);
-    let rows = if first < end { read::links(db, log, first, end).await? } else { Vec::new() };
-    let next = rows.last().map(|r| r.seq).filter(|last| last + 1 < size);
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        // An entry that cannot be parsed is one of the faults the verifier names; the others can still be read.
-        let entry: serde_json::Value = serde_json::from_slice(&row.leaf()?).unwrap_or_default();
-        items.push(serde_json::json!({ "seq": row.seq, "leaf_hash": STANDARD.encode(&row.leaf_hash), "entry": entry }));
-    }
-    Ok(axum::Json(serde_json::json!({ "items": items, "next": next })).into_response())
-}
-
-fn number(fields: &mut Fields, name: &str, least: i64, most: i64) -> Result<Option<i64>, http::Error> {
-    let Some(text) = fields.optional(name)? else { return Ok(None) };
-    let wrong = || {
-        http::Error::field(
-            name,
-            if most > read::API_PAGE_MAX { "must be the place of an entry".to_owned() } else { format!("must be between {least} and {most}") },
-        )
-    };
-    let is_plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|n| is_plain && (least..=most).contains(n)).map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -328,6 +275,7 @@ mod tests {
             object: text("x"),
             outcome: "done",
             address: None,
+            alarm: true,
         };
         let page = ListPage {
             filter: Raw { actor: text("anna"), log: text("1"), ..Raw::default() },
@@ -340,13 +288,22 @@ mod tests {
             newer: Some(text("/audit?before=x")),
             older: None,
             may_export: true,
+            review_href: Some(text("/audit/reviews/new?first=1&last=2")),
             formats: FORMATS,
             logs: vec![Log { origin: text("x/audit/2"), href: text("/audit"), current: true }],
         };
         let shown = super::super::tests::render("audit/list.html", &page);
         assert!(shown.contains("&lt;i&gt;") && shown.contains("name=\"log\" value=\"1\"") && shown.contains("audit?before=x"), "{shown}");
-        let empty =
-            ListPage { filter: Raw::default(), filter_error: None, chips: Vec::new(), entries: Vec::new(), logs: Vec::new(), may_export: false, ..page };
+        let empty = ListPage {
+            filter: Raw::default(),
+            filter_error: None,
+            chips: Vec::new(),
+            entries: Vec::new(),
+            logs: Vec::new(),
+            may_export: false,
+            review_href: None,
+            ..page
+        };
         super::super::tests::render("audit/list.html", &empty);
     }
 }

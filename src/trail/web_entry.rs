@@ -38,12 +38,14 @@ struct Facts {
     object_label: Option<String>,
     object_href: Option<String>,
     request_id: Option<String>,
+    request_href: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Personal {
     name: String,
     value: Option<String>,
+    wrong: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -53,6 +55,7 @@ struct Change {
     after: Option<String>,
     hidden: bool,
     erased: bool,
+    wrong: bool,
 }
 
 #[derive(Serialize)]
@@ -71,6 +74,7 @@ struct ShownProof {
 #[derive(Serialize)]
 struct EntryPage {
     entry: Facts,
+    alarms: Vec<String>,
     data: Vec<Fact>,
     personal: Vec<Personal>,
     changes: Vec<Change>,
@@ -82,6 +86,7 @@ struct EntryPage {
     prev_href: Option<String>,
     next_href: Option<String>,
     proof_href: Option<String>,
+    leaf_href: String,
 }
 
 /// The place an address asks for: the log's number, and the entry's.
@@ -107,6 +112,7 @@ pub(super) async fn get_entry(Signed { ctx, .. }: Signed, Path(seq): Path<String
     let body: Value = serde_json::from_slice(&entry.body).unwrap_or_default();
     let proof = prove(db, log, seq).await?;
     let href = |seq: i64| entry_href(seq, &raw.log);
+    let file = |name: &str| if raw.log.is_empty() { format!("/audit/{seq}/{name}") } else { format!("/audit/{seq}/{name}?log={log}") };
     let page = EntryPage {
         data: data(&body),
         personal: personal(&ctx.app, &body, &opened),
@@ -117,35 +123,46 @@ pub(super) async fn get_entry(Signed { ctx, .. }: Signed, Path(seq): Path<String
         checkpoint: proof.as_ref().map(|p| p.note.clone()),
         prev_href: (seq > 0).then(|| href(seq - 1)),
         next_href: (seq + 1 < read::size(db, log).await?).then(|| href(seq + 1)),
-        proof_href: proof.as_ref().map(|_| if raw.log.is_empty() { format!("/audit/{seq}/proof") } else { format!("/audit/{seq}/proof?log={log}") }),
+        proof_href: proof.as_ref().map(|_| file("proof")),
+        leaf_href: file("leaf"),
+        alarms: alarms(&ctx.app, &entry, &opened),
         proof: proof.map(|p| ShownProof { size: p.size, root: STANDARD.encode(p.root), path: p.path.iter().map(|h| STANDARD.encode(h)).collect() }),
-        entry: facts(&ctx, &entry, &opened, &body),
+        entry: facts(&ctx, &raw, &entry, &opened, &body),
     };
     ctx.page("audit/entry.html", page).await
 }
 
-fn facts(ctx: &Ctx, entry: &read::Entry, opened: &Opened, body: &Value) -> Facts {
+/// What of this entry is not as the server wrote it, in words.
+fn alarms(app: &App, entry: &read::Entry, opened: &Opened) -> Vec<String> {
+    let hashed = (!entry.is_as_hashed()).then(|| app.text("alarm-leaf", &[]));
+    let columns = entry.differing.iter().map(|column| app.text("alarm-column", &[("column", column)]));
+    let sealed = (!opened.is_sound()).then(|| app.text("alarm-sealed", &[]));
+    hashed.into_iter().chain(columns).chain(sealed).collect()
+}
+
+fn facts(ctx: &Ctx, raw: &Raw, entry: &read::Entry, opened: &Opened, body: &Value) -> Facts {
     let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
     let may_see_people = ctx.app.policy.can::<crate::identity::List>(&ctx.actor, &On::any("person"));
-    let object_href = entry.object_id.as_ref().filter(|id| id.starts_with("usr_") && may_see_people).map(|id| format!("/admin/users/{id}"));
+    let object_href = entry.said.resource.id.as_ref().filter(|id| id.starts_with("usr_") && may_see_people).map(|id| format!("/admin/users/{id}"));
     Facts {
         seq: entry.seq,
         id: entry.id.to_string(),
         at: entry.at,
-        action: entry.action.clone(),
-        category: entry.category.clone(),
-        outcome: shown_outcome(&entry.outcome),
+        action: entry.said.action.clone(),
+        category: entry.said.category.clone(),
+        outcome: shown_outcome(&entry.said.outcome),
         reason: text("/reason"),
         actor: actor(ctx, entry, opened),
-        actor_id: entry.actor_id.clone(),
-        actor_type: entry.actor_kind.clone(),
+        actor_id: entry.said.actor.id.clone(),
+        actor_type: entry.said.actor.kind.clone(),
         session: text("/actor/session"),
         auth: text("/actor/auth"),
         via: text("/actor/via"),
-        object_type: Some(entry.object_kind.clone()),
-        object_id: entry.object_id.clone(),
+        object_type: Some(entry.said.resource.kind.clone()),
+        object_id: entry.said.resource.id.clone(),
         object_label: opened.get("resource.label").map(str::to_owned),
         object_href,
+        request_href: text("/request_id").map(|id| format!("/audit?{}", Raw { request: id, log: raw.log.clone(), ..Raw::default() }.query("", None))),
         request_id: text("/request_id"),
     }
 }
@@ -172,12 +189,13 @@ fn personal(app: &App, body: &Value, opened: &Opened) -> Vec<Personal> {
     let mut out: Vec<Personal> = fixed
         .into_iter()
         .filter(|(pointer, _, _)| body.pointer(pointer).is_some())
-        .map(|(_, held, name)| Personal { name: name.to_owned(), value: value(held) })
+        .map(|(_, held, name)| Personal { name: name.to_owned(), value: value(held), wrong: opened.is_wrong(held) })
         .collect();
     for item in body.get("payload").and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = item.get("name").and_then(Value::as_str) else { continue };
         let known = app.templates.texts.has(&format!("personal-{}", name.replace('_', "-")));
-        out.push(Personal { name: if known { name.to_owned() } else { "other".to_owned() }, value: value(name) });
+        let shown = if known { name } else { "other" };
+        out.push(Personal { name: shown.to_owned(), value: value(name), wrong: opened.is_wrong(name) });
     }
     out
 }
@@ -191,7 +209,8 @@ fn changes(app: &App, body: &Value, opened: &Opened) -> Vec<Change> {
         let side = |which: &str| (item.get(format!("{which}_c")).is_some(), opened.get(&format!("change.{name}.{which}")).map(str::to_owned));
         let ((had_before, before), (had_after, after)) = (side("before"), side("after"));
         let erased = (had_before && before.is_none()) || (had_after && after.is_none());
-        out.push(Change { field, hidden: !had_before && !had_after, erased, before, after });
+        let wrong = ["before", "after"].iter().any(|which| opened.is_wrong(&format!("change.{name}.{which}")));
+        out.push(Change { field, hidden: !had_before && !had_after, erased, wrong: erased && wrong, before, after });
     }
     out
 }
@@ -206,6 +225,16 @@ pub(super) async fn get_proof(Signed { ctx, .. }: Signed, Path(seq): Path<String
     let index = u64::try_from(seq).unwrap_or(0);
     let text = countersign_audit::write::proof_file(index, &proof.path, &proof.note);
     Ok(attachment(text.into_response(), &format!("entry-{seq}.tlog-proof"), "text/plain; charset=utf-8"))
+}
+
+/// The bytes that the log committed to, as they were hashed.
+pub(super) async fn get_leaf(Signed { ctx, .. }: Signed, Path(seq): Path<String>, uri: Uri) -> Answer {
+    let (_, log, seq) = place(&ctx, &seq, &uri)?;
+    let permit = ctx.permit::<Read>(&On::one("entry", seq)).await?;
+    let db = &ctx.app.db;
+    let leaf = read::entry(db, log, seq).await?.leaf()?;
+    db.record(permit, Detail::ok().with("log", log).with("part", "leaf")).await?;
+    Ok(attachment(leaf.into_response(), &format!("entry-{seq}.json"), "application/octet-stream"))
 }
 
 /// Marks a response as a file to be kept.
@@ -245,9 +274,11 @@ mod tests {
             object_label: None,
             object_href: None,
             request_id: None,
+            request_href: None,
         };
         let bare = EntryPage {
             entry: facts(),
+            alarms: Vec::new(),
             data: data(&Value::Null),
             personal: Vec::new(),
             changes: Vec::new(),
@@ -259,12 +290,16 @@ mod tests {
             prev_href: None,
             next_href: None,
             proof_href: None,
+            leaf_href: "/audit/1234/leaf".into(),
         };
         super::super::tests::render("audit/entry.html", &bare);
-        let change = |hidden, erased| Change { field: "E-mail".into(), before: None, after: Some("<b>".into()), hidden, erased };
+        let change = |hidden, erased| Change { field: "E-mail".into(), before: None, after: Some("<b>".into()), hidden, erased, wrong: erased };
         let full = EntryPage {
             data: data(&body),
-            personal: ["actor_name", "address", "agent", "label", "filter", "other"].map(|n| Personal { name: n.into(), value: None }).into(),
+            personal: ["actor_name", "address", "agent", "label", "filter", "other"]
+                .map(|n| Personal { name: n.into(), value: None, wrong: n == "label" })
+                .into(),
+            alarms: vec!["a column".into()],
             changes: vec![change(false, false), change(true, false), change(false, true)],
             proof: Some(ShownProof { size: 2000, root: "r".into(), path: vec!["h".into()] }),
             checkpoint: Some("note".into()),

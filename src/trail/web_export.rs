@@ -133,18 +133,19 @@ fn line(cells: &[String; 15]) -> String {
 fn cells(row: &Entry, opened: &Opened) -> [String; 15] {
     let value = |name: &str| opened.get(name).unwrap_or_default().to_owned();
     let reason = serde_json::from_slice::<Value>(&row.body).ok().and_then(|b| b.get("reason")?.as_str().map(str::to_owned));
+    let said = &row.said;
     [
         row.seq.to_string(),
         rfc3339(row.at).unwrap_or_default(),
         value("actor.name"),
-        row.actor_id.clone().unwrap_or_default(),
-        row.actor_kind.clone(),
-        row.action.clone(),
-        row.category.clone(),
-        row.object_kind.clone(),
-        row.object_id.clone().unwrap_or_default(),
+        said.actor.id.clone().unwrap_or_default(),
+        said.actor.kind.clone(),
+        said.action.clone(),
+        said.category.clone(),
+        said.resource.kind.clone(),
+        said.resource.id.clone().unwrap_or_default(),
         value("resource.label"),
-        row.outcome.clone(),
+        said.outcome.clone(),
         reason.unwrap_or_default(),
         value("net.ip"),
         STANDARD.encode(&row.leaf_hash),

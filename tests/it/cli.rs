@@ -23,7 +23,11 @@ struct Demo {
 
 impl Demo {
     async fn new() -> Self {
-        let dir = tempfile::tempdir().expect("a temporary folder");
+        Self::on(tempfile::tempdir().expect("a temporary folder")).await
+    }
+
+    /// In a folder that may hold one from before.
+    async fn on(dir: tempfile::TempDir) -> Self {
         let data = dir.path().join("data").display().to_string();
         let mut command = program(&["demo", "--json", "--listen", "127.0.0.1:0", "--data", &data]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("starts");
@@ -243,6 +247,13 @@ async fn the_demonstrations_line_is_as_documented() {
     let mut serve = program(&["serve", "--listen", &format!("127.0.0.1:{}", free_port()), "--data"]);
     let out = finish(serve.arg(demo.data()).env("COUNTERSIGN_PUBLIC_URL", "http://127.0.0.1:1"));
     out.expect(2).says("was made by `countersign demo`");
+    let mut again = Demo::on(demo.dir).await;
+    assert_eq!(again.of("admin", "password"), demo.line["people"][0]["password"]);
+    let link = again.of("admin", "sign_in_link");
+    let path = link.strip_prefix(again.line["url"].as_str().expect("text")).expect("below the url");
+    assert_eq!(again.server.ask("GET", path, &[], None).status, 303);
+    assert_eq!(again.server.get("/api/v1/me", &again.of("intake", "api_token")).status, 200);
+    assert_eq!(again.server.terminate().await.0, Some(0));
 }
 
 #[tokio::test]

@@ -75,4 +75,11 @@ impl Reply {
         assert!(self.text().contains(text), "`{text}` is not in:\n{}", self.text());
         self
     }
+
+    /// Asserts that the body does not hold `text`.
+    #[track_caller]
+    pub fn lacks(self, text: &str) -> Self {
+        assert!(!self.text().contains(text), "`{text}` is in:\n{}", self.text());
+        self
+    }
 }
