@@ -131,3 +131,4 @@ action-token-revoke = Revoke an API token
 action-trail-export = Export the trail
 action-trail-new-origin = Begin a new log
 action-trail-read = Read the trail
+action-stream-configure = Stream the trail to other receivers

@@ -25,13 +25,15 @@ pub enum Chore {
     Idempotency,
     /// What the sandbox gateway delivered.
     Sandbox,
+    /// How far a receiver of the stream has the trail.
+    Sink,
     /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -41,6 +43,7 @@ impl Chore {
         Self::Fixed,
         Self::Idempotency,
         Self::Sandbox,
+        Self::Sink,
         Self::Origin,
     ];
 
@@ -49,7 +52,9 @@ impl Chore {
     pub const fn haste(self) -> Haste {
         match self {
             Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
-            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Idempotency | Self::Sandbox => Haste::Patient,
+            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Idempotency | Self::Sandbox | Self::Sink => {
+                Haste::Patient
+            }
         }
     }
 
@@ -66,6 +71,7 @@ impl Chore {
             Self::Fixed => &["fixed"],
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],
+            Self::Sink => &["sink"],
             Self::Origin => &["audit_head", "audit_pending"],
         }
     }

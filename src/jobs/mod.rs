@@ -16,7 +16,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::db::Chore;
 use crate::http::App;
 use crate::orphans::Sweep;
-use crate::{evidence, identity, messages};
+use crate::{evidence, identity, messages, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -24,7 +24,8 @@ const REST: Duration = Duration::from_secs(1);
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
-    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), keep_house(&app, &stop));
+    let streams = sinks::run(&app.db, &app.keeper, &app.config.stream, &stop);
+    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), streams, keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps every hour.

@@ -17,6 +17,7 @@ mod notices;
 mod orphans;
 mod repeat;
 mod routes;
+mod sinks;
 mod statements;
 mod tidy;
 mod trail;
