@@ -2,10 +2,12 @@
 //! Must stay true: reading and exporting are entries too, recorded before anything is shown; nothing here changes an entry,
 //! and an export holds exactly what its checkpoint covers.
 
+mod dossier;
 pub mod export;
 pub mod filter;
 pub mod origin;
 pub mod read;
+pub mod rows;
 pub mod sql;
 mod tar;
 #[cfg(test)]
@@ -14,6 +16,7 @@ pub mod web;
 mod web_entry;
 mod web_export;
 mod web_log;
+mod zip;
 
 use std::path::PathBuf;
 
@@ -26,6 +29,8 @@ crate::acts! {
     Read = "trail.read" on crate::policy::On,
     /// Export it.
     Export = "trail.export" on crate::policy::On,
+    /// Open sealed values in an export of it.
+    Open = "trail.open" on crate::policy::On,
     /// Take over a new origin.
     NewOrigin = "trail.new_origin" on crate::policy::On,
 }

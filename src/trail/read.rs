@@ -88,17 +88,46 @@ impl Entry {
         }
         Ok(opened)
     }
+
+    /// The same, each with the key of its commitment.
+    ///
+    /// # Errors
+    /// As [`Entry::open`].
+    pub async fn keyed(&self, db: &Db) -> Result<BTreeMap<String, Keyed>, Fault> {
+        let mut out = BTreeMap::new();
+        for (part, sealed) in [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)] {
+            if let Some(sealed) = sealed {
+                out.extend(open_keyed(db, self.id.as_str(), part, sealed).await?);
+            }
+        }
+        Ok(out)
+    }
+}
+
+/// A personal value with the key of its commitment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keyed {
+    /// The key, in base64.
+    pub key: String,
+    /// The value.
+    pub value: String,
 }
 
 async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8], into: &mut BTreeMap<String, String>) -> Result<(), Fault> {
+    into.extend(open_keyed(db, event, part, sealed).await?.into_iter().map(|(name, held)| (name, held.value)));
+    Ok(())
+}
+
+/// What is sealed in one part; nothing once it was erased or altered.
+async fn open_keyed(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BTreeMap<String, Keyed>, Fault> {
     let plain = match db.vault().unseal(&Place { table: "audit_payload", row: event, column: part }, sealed).await {
         Ok(plain) => plain,
-        Err(OpenError::Erased | OpenError::Altered) => return Ok(()),
+        Err(OpenError::Erased | OpenError::Altered) => return Ok(BTreeMap::new()),
         Err(OpenError::Fault(fault)) => return Err(fault),
     };
     let values: BTreeMap<String, BTreeMap<String, String>> = serde_json::from_slice(&plain).unwrap_or_default();
-    into.extend(values.into_iter().filter_map(|(name, mut held)| Some((name, held.remove("v")?))));
-    Ok(())
+    let keyed = |mut held: BTreeMap<String, String>| Some(Keyed { value: held.remove("v")?, key: held.remove("k").unwrap_or_default() });
+    Ok(values.into_iter().filter_map(|(name, held)| Some((name, keyed(held)?))).collect())
 }
 
 /// Opens the values an event sealed for its actor: the client's address and agent among them.

@@ -47,6 +47,10 @@ allow = ["anyone", "console"]
 category = "trail"
 says = ""
 allow = ["console"]
+[act."trail.open"]
+category = "trail"
+says = ""
+allow = ["compliance"]
 [act."trail.new_origin"]
 category = "system"
 says = ""

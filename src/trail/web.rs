@@ -9,7 +9,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Read, web_entry, web_export, web_log};
+use super::{Error, Export, Open, Read, web_entry, web_export, web_log};
 use crate::core::id::EventId;
 use crate::db::Detail;
 use crate::http::openapi::Problem;
@@ -18,7 +18,7 @@ use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
 use crate::policy::On;
 
 /// Formats of an export, in the order they are offered.
-pub const FORMATS: [&str; 3] = ["csv", "json", "bundle"];
+pub const FORMATS: [&str; 4] = ["csv", "json", "bundle", "evidence"];
 
 /// The routes of this slice.
 #[must_use]
@@ -89,7 +89,8 @@ struct ListPage {
     newer: Option<String>,
     older: Option<String>,
     may_export: bool,
-    formats: [&'static str; 3],
+    formats: [&'static str; 4],
+    may_open: bool,
     logs: Vec<Log>,
 }
 
@@ -167,6 +168,7 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
         older,
         may_export: ctx.app.policy.can::<Export>(&ctx.actor, &On::any("trail")),
         formats: FORMATS,
+        may_open: ctx.app.policy.can::<Open>(&ctx.actor, &On::any("trail")),
         logs: logs(ctx, &raw).await?,
         filter: raw,
     })
@@ -341,6 +343,7 @@ mod tests {
             older: None,
             may_export: true,
             formats: FORMATS,
+            may_open: true,
             logs: vec![Log { origin: text("x/audit/2"), href: text("/audit"), current: true }],
         };
         let shown = super::super::tests::render("audit/list.html", &page);

@@ -64,9 +64,13 @@ async fn get_checkpoint(ctx: Ctx) -> Answer {
 /// The policy file of C2SP tlog-policy that fits this log. It should come to a verifier by another way than the log does.
 async fn get_policy(ctx: Ctx) -> Answer {
     let (_, origin) = ctx.app.db.log();
-    let vkey = ctx.app.keeper.signer().vkey(&origin);
-    let text = format!("log {vkey} {}/log/\nquorum none\n", ctx.app.config.url());
+    let text = policy(&ctx.app.keeper.signer().vkey(&origin), ctx.app.config.url());
     Ok(served(text.into_bytes(), "text/plain; charset=utf-8", NOT_LONG))
+}
+
+/// The policy of a log with this key below this address.
+pub(super) fn policy(vkey: &str, url: &str) -> String {
+    format!("log {vkey} {url}/log/\nquorum none\n")
 }
 
 async fn get_tile(ctx: Ctx, Path((level, text)): Path<(String, String)>) -> Answer {

@@ -8,6 +8,7 @@ mod account;
 mod cli;
 mod disk;
 mod evidence;
+mod export;
 mod guards;
 mod identity;
 mod kill;

@@ -72,7 +72,7 @@ async fn a_wrong_certificate_is_refused_before_a_message_leaves() {
 async fn a_receiver_that_refuses_cuts_and_dawdles_gets_every_entry_in_the_end() {
     for shows in [Shows::Its, Shows::Nothing] {
         let receiver = FakeSyslog::start(shows).await;
-        receiver.fail(&[SyslogFault::Cut(2500), SyslogFault::Gone, SyslogFault::Slow]);
+        receiver.fail(&[SyslogFault::Cut(1200), SyslogFault::Gone, SyslogFault::Slow]);
         streaming(&receiver, "json", async |app| {
             grown(app).await;
             let size = wait_for_all(app, Kind::Syslog).await;
