@@ -35,7 +35,7 @@ use crate::policies::Policies;
 use crate::policy::{Actor, On, Policy};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{demo, evidence, identity, messages, operate, trail};
+use crate::{demo, evidence, identity, messages, operate, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
 }
 
 /// Every route of the server.
@@ -206,10 +206,12 @@ impl Installation {
     /// When the entry cannot be written.
     pub async fn start(&self) -> Result<(), StartError> {
         let app = &self.app;
+        sinks::ready(&app.config.stream).map_err(|fault| StartError::Refused(fault.chain()))?;
         if !app.db.in_fault() {
             let permit = app.policy.permit::<operate::Start>(&Actor::system(), &On::any("server")).map_err(refused)?;
             let detail = Detail::ok().with("policies_sha256", app.policies.hash()).with("version", app.db.process().version.as_str());
             app.db.record(permit, detail).await.map_err(|e| Fault::with("record the start", e))?;
+            sinks::configure(&app.db, &app.policy, &app.config.stream).await?;
             messages::worker::settle_interrupted(&app.db, &app.policy).await.map_err(|e| Fault::with("settle interrupted messages", e))?;
         }
         self.tasks.spawn(app.keeper.clone().run(self.stop.clone()));
@@ -276,6 +278,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::rows::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,
+        sinks::ALL,
         identity::sql::ALL,
         evidence::sql::ALL,
         messages::sql::ALL,

@@ -38,3 +38,9 @@ mail-review-due-text = Entries of the audit trail wait for a review, the oldest 
     [one] a day
    *[other] { $days } days
 }: they begin at entry { $entry }. Look at them and sign them off here:
+mail-alert-stream-late-subject = A receiver of the audit trail of Countersign is behind
+mail-alert-stream-late-text = { $sink } does not have { $entries } entries of the audit trail, as of { $at }. The oldest has waited { $secs } seconds.
+mail-alert-stream-why = What was noticed: { $why }.
+mail-alert-stream-file-subject = The file of the audit trail of Countersign was changed from outside
+mail-alert-stream-file-text = { $file }, to which the audit trail is appended, was removed, replaced or cut by somebody else, as was noticed on { $at }.
+mail-alert-stream-file-now = The server goes on with the file that has this name now. Entries written before may be missing from it; they are in the server's own trail, and in an export of it.

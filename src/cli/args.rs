@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::config::Inputs;
 
@@ -148,6 +148,55 @@ pub enum UserCommand {
     ResetTotp(Named),
 }
 
+/// How the trail is exported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportFormat {
+    /// The verifiable folder.
+    Folder,
+    /// Entries, one a line.
+    Jsonl,
+    /// Entries for a spreadsheet.
+    Csv,
+}
+
+/// Which entries: the filters of the page.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Filters {
+    /// Who acted: a user name, an id, `stranger`, `console` or `system`.
+    #[arg(long)]
+    pub actor: Option<String>,
+    /// The act, as in `message.send`.
+    #[arg(long)]
+    pub action: Option<String>,
+    /// The id of what was acted on.
+    #[arg(long)]
+    pub object: Option<String>,
+    /// `done`, `denied`, `failed`, `error` or `unknown`.
+    #[arg(long)]
+    pub outcome: Option<String>,
+    /// The client's address.
+    #[arg(long)]
+    pub address: Option<String>,
+    /// The id of the request that did it.
+    #[arg(long)]
+    pub request: Option<String>,
+    /// The first place in the log.
+    #[arg(long, value_name = "SEQ")]
+    pub first: Option<String>,
+    /// The last place in the log.
+    #[arg(long, value_name = "SEQ")]
+    pub last: Option<String>,
+    /// The first day, as in 2026-11-21, in the server's time zone.
+    #[arg(long, value_name = "DAY")]
+    pub from: Option<String>,
+    /// The last day.
+    #[arg(long, value_name = "DAY")]
+    pub to: Option<String>,
+    /// The number of an earlier log.
+    #[arg(long)]
+    pub log: Option<String>,
+}
+
 /// The trail.
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
@@ -157,11 +206,17 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Write a folder that `countersign-verify` checks offline.
+    /// Write a folder that `countersign-verify` checks offline, or the entries that fit the filters.
     Export {
-        /// A new or empty folder.
-        #[arg(long, value_name = "DIR")]
-        out: PathBuf,
+        /// A new or empty folder; for entries a new file, or nothing for standard output.
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+        /// `folder` is the whole trail with its proof; `jsonl` has each entry as it was hashed; `csv` is for reading, no evidence.
+        #[arg(long, value_enum, default_value = "folder")]
+        format: ExportFormat,
+        /// Filters, for entries only.
+        #[command(flatten)]
+        filters: Box<Filters>,
         /// JSON.
         #[arg(long)]
         json: bool,

@@ -8,10 +8,11 @@ use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
 use crate::core::rng::Rng;
-use crate::db::{integrity, rows};
+use crate::db::{Db, integrity, rows};
 use crate::http::headers::HeaderPolicy;
 use crate::policies::Policies;
 use crate::policy::Policy;
+use crate::sinks;
 use crate::vault::KeyRing;
 
 /// One checked thing.
@@ -118,6 +119,24 @@ fn permissions(folder: &DataFolder) -> Line {
     }
 }
 
+/// Each receiver of the trail, and how far it is behind.
+async fn streams(config: &Config, db: &Db) -> Vec<Line> {
+    let standing = match sinks::standing(db, &config.stream).await {
+        Ok(standing) => standing,
+        Err(fault) => return vec![bad("stream", fault.chain(), "see the sentence")],
+    };
+    let one = |at: sinks::Standing| {
+        let (why, sink) = (at.failed.as_deref().unwrap_or("none"), format!("{} {}", at.kind.name(), at.target));
+        let says = format!("{sink}: {} entries behind, the oldest for {} seconds; last failure: {why}", at.entries, at.secs);
+        match (at.late, &at.failed) {
+            (true, _) => bad("stream", says, "look at the receiver and at the way to it; the stream goes on from where the receiver has it"),
+            (false, Some(_)) => warn("stream", says, "look at the receiver and at the way to it when this lasts"),
+            (false, None) => ok("stream", says),
+        }
+    };
+    standing.into_iter().map(one).collect()
+}
+
 async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
     const MEND: &str = "keep a copy of the data folder, find out what happened, then either restore what is missing or go on with `countersign audit new-origin --reason …`, whose first entry names the last known checkpoint and the gap";
     let (db, keeper) = match open_db(config, folder, &Clock::system(), &Rng::system(), Migrate::IfEmpty).await {
@@ -146,6 +165,7 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
             Err(fault) => lines.push(bad("rows", fault.chain(), MEND)),
         }
     }
+    lines.extend(streams(config, &db).await);
     let exported: Option<(String,)> = db.query("select value from fixed where name = 'keys_exported_at'").optional().await.ok().flatten();
     lines.push(match exported {
         Some(_) => ok("recovery", "the keys were exported to a recovery recipient"),

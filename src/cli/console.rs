@@ -74,7 +74,12 @@ pub enum Ask {
         username: String,
     },
     /// Record an export and sign the head, so that what is exported is current.
-    AuditExport,
+    AuditExport {
+        /// How.
+        format: String,
+        /// The filters in use, as a query.
+        filter: String,
+    },
     /// Record a backup.
     BackupCreate,
     /// Record that the keys were exported.
@@ -209,13 +214,15 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             people::reset_totp(db, permit, &person).await.map_err(|e| e.to_string())?;
             Ok(json!({ "username": username, "totp": "reset" }))
         }
-        Ask::AuditExport => {
+        Ask::AuditExport { format, filter } => {
             let permit = app.policy.permit::<crate::trail::Export>(&console, &On::any("trail")).map_err(|d| d.need.because())?;
-            record(app, permit, Detail::ok().with("format", "folder")).await?;
+            let detail = Detail::ok().with("format", format.as_str());
+            let detail = if filter.is_empty() { detail } else { detail.personal("filter", filter) };
+            let id = db.record(permit, detail).await.map_err(|e| e.to_string())?;
             db.settle().await.map_err(|f| f.chain())?;
             app.keeper.sign_now().await.map_err(|e| e.to_string())?;
             ask_witnesses(app).await;
-            Ok(Value::Null)
+            Ok(json!({ "entry": id }))
         }
         Ask::BackupCreate => {
             let permit = app.policy.permit::<crate::operate::Backup>(&console, &On::any("server")).map_err(|d| d.need.because())?;

@@ -12,6 +12,14 @@ pub fn line(text: &str) -> Result<(), Failure> {
     writeln!(std::io::stdout().lock(), "{text}").map_err(|e| Failure::cannot(format!("standard output is closed: {e}")))
 }
 
+/// Data as it is.
+///
+/// # Errors
+/// When standard output is closed.
+pub fn bytes(data: &[u8]) -> Result<(), Failure> {
+    std::io::stdout().lock().write_all(data).map_err(|e| Failure::cannot(format!("standard output is closed: {e}")))
+}
+
 /// A JSON document on one line.
 ///
 /// # Errors

@@ -12,7 +12,8 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Webhook, Witnesses, alerts, database, parse, witness,
+    Alerts, Config, Consequence, Database, DatabaseUrl, Disk, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
+    Witnesses, alerts, database, parse, stream, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -44,6 +45,8 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         limits: limits(&mut reader),
         alerts: alerts(&mut reader),
         witness: witnesses(&mut reader),
+        stream: stream(&mut reader),
+        disk: Disk { reserve_percent: reader.number("disk.reserve_percent"), reserve_bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
@@ -237,15 +240,52 @@ fn alerts(reader: &mut Reader) -> Alerts {
     if reader.given("alerts.mail_to") && !reader.given("smtp.host") {
         reader.faults.push("`alerts.mail_to` is set but `smtp.host` is not; set both or neither".to_owned());
     }
-    let url = reader.parse("alerts.webhook_url", parse::webhook_url);
-    let secret = reader.parse("alerts.webhook_secret", alerts::signing_secret);
-    match (reader.given("alerts.webhook_url"), reader.given("alerts.webhook_secret")) {
-        (true, false) => {
-            let what = "`alerts.webhook_url` is set but `alerts.webhook_secret` is not; name the secret's file in `alerts.webhook_secret_file`";
-            reader.faults.push(what.to_owned());
-        }
-        (false, true) => reader.faults.push("`alerts.webhook_secret` is given but `alerts.webhook_url` is not; set both or neither".to_owned()),
+    Alerts { mail_to, webhook: webhook(reader, "alerts.webhook_url", "alerts.webhook_secret") }
+}
+
+/// An address that is posted to, with the secret that signs: both or neither.
+fn webhook(reader: &mut Reader, url_key: &'static str, secret_key: &'static str) -> Option<Webhook> {
+    let url = reader.parse(url_key, parse::webhook_url);
+    let secret = reader.parse(secret_key, alerts::signing_secret);
+    match (reader.given(url_key), reader.given(secret_key)) {
+        (true, false) => reader.faults.push(format!("`{url_key}` is set but `{secret_key}` is not; name the secret's file in `{secret_key}_file`")),
+        (false, true) => reader.faults.push(format!("`{secret_key}` is given but `{url_key}` is not; set both or neither")),
         (true, true) | (false, false) => {}
     }
-    Alerts { mail_to, webhook: url.zip(secret).map(|(url, secret)| Webhook { url, secret }) }
+    url.zip(secret).map(|(url, secret)| Webhook { url, secret })
+}
+
+fn stream(reader: &mut Reader) -> Stream {
+    Stream {
+        syslog: syslog(reader),
+        webhook: webhook(reader, "stream.webhook_url", "stream.webhook_secret"),
+        file: reader.parse("stream.file", stream::file),
+        lag: Duration::from_secs(reader.number("stream.lag_alert_secs")),
+    }
+}
+
+fn syslog(reader: &mut Reader) -> Option<Syslog> {
+    const FORMATS: [(&str, SyslogFormat); 3] = [("json", SyslogFormat::Json), ("cef", SyslogFormat::Cef), ("ocsf", SyslogFormat::Ocsf)];
+    let tls = reader.choice("stream.syslog_tls", &[("tls", true), ("none", false)]).unwrap_or(true);
+    let any_close = reader.choice("stream.syslog_confirm", &[("close_notify", false), ("close", true)]).unwrap_or(false);
+    let format = reader.choice("stream.syslog_format", &FORMATS).unwrap_or(SyslogFormat::Json);
+    if !reader.given("stream.syslog_host") {
+        for key in ["stream.syslog_port", "stream.syslog_tls", "stream.syslog_ca", "stream.syslog_format", "stream.syslog_confirm"] {
+            if reader.set(key) {
+                reader.faults.push(format!("`{key}` is set but `stream.syslog_host` is not; set both or neither"));
+            }
+        }
+        return None;
+    }
+    let host = reader.parse("stream.syslog_host", parse::host);
+    reader.derive("stream.syslog_port", if tls { "6514" } else { "601" });
+    if !tls && host.as_deref().is_some_and(|host| !parse::is_loopback(host)) {
+        reader.faults.push("`stream.syslog_tls` is `none` but `stream.syslog_host` is another machine; use `tls`".to_owned());
+    }
+    if !tls && reader.given("stream.syslog_ca") {
+        reader.faults.push("`stream.syslog_ca` is set but `stream.syslog_tls` is `none`; leave one of them out".to_owned());
+    }
+    let these = reader.path("stream.syslog_ca");
+    let trust = tls.then(|| these.map_or(Trust::System, Trust::These));
+    Some(Syslog { host: host.unwrap_or_default(), port: reader.number("stream.syslog_port"), trust, any_close, format })
 }

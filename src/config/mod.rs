@@ -12,6 +12,7 @@ mod load;
 mod parse;
 mod secret;
 mod show;
+mod stream;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ pub use parse::PublicUrl;
 pub use crate::core::address::Cidr;
 pub use secret::Secret;
 pub use show::{Setting, Source};
+pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -73,6 +75,10 @@ pub struct Config {
     pub alerts: Alerts,
     /// Who countersigns the trail.
     pub witness: Witnesses,
+    /// Where the trail is streamed to.
+    pub stream: Stream,
+    /// What is kept free on the disk.
+    pub disk: Disk,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,
@@ -152,6 +158,15 @@ pub struct Limits {
     pub drain: Duration,
     /// How many passwords are hashed at once.
     pub argon2_parallel: usize,
+}
+
+/// What is kept free on the disk of the data folder: the smaller of the two.
+#[derive(Clone, Copy, Debug)]
+pub struct Disk {
+    /// A share of it, in percent.
+    pub reserve_percent: u64,
+    /// So many bytes.
+    pub reserve_bytes: u64,
 }
 
 /// The gateway that only pretends to send.

@@ -127,6 +127,8 @@ impl Keeper {
     /// Signs after changes until told to stop, then once more.
     pub async fn run(self, stop: CancellationToken) {
         let mut size = self.db.size();
+        // What was committed before this began is signed too.
+        size.mark_changed();
         loop {
             tokio::select! {
                 changed = size.changed() => if changed.is_err() { break },

@@ -27,13 +27,15 @@ pub enum Chore {
     Idempotency,
     /// What the sandbox gateway delivered.
     Sandbox,
+    /// How far a receiver of the stream has the trail.
+    Sink,
     /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -44,6 +46,7 @@ impl Chore {
         Self::Fixed,
         Self::Idempotency,
         Self::Sandbox,
+        Self::Sink,
         Self::Origin,
     ];
 
@@ -52,9 +55,15 @@ impl Chore {
     pub const fn haste(self) -> Haste {
         match self {
             Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
-            Self::SessionSeen | Self::TokenSeen | Self::Job | Self::Notice | Self::Checkpoint | Self::Witness | Self::Idempotency | Self::Sandbox => {
-                Haste::Patient
-            }
+            Self::SessionSeen
+            | Self::TokenSeen
+            | Self::Job
+            | Self::Notice
+            | Self::Checkpoint
+            | Self::Witness
+            | Self::Idempotency
+            | Self::Sandbox
+            | Self::Sink => Haste::Patient,
         }
     }
 
@@ -72,6 +81,7 @@ impl Chore {
             Self::Fixed => &["fixed"],
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],
+            Self::Sink => &["sink"],
             Self::Origin => &["audit_head", "audit_pending"],
         }
     }

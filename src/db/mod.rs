@@ -111,6 +111,8 @@ struct Inner {
     size: watch::Sender<u64>,
     /// Wakes the PostgreSQL sequencer.
     wake: Notify,
+    /// This process runs the sequencer: what must be done by one node alone is done here.
+    leads: AtomicBool,
 }
 
 /// The database with its trail. Cheap to clone.
@@ -145,6 +147,7 @@ impl Db {
             fault_log,
             size: watch::Sender::new(0),
             wake: Notify::new(),
+            leads: AtomicBool::new(false),
         }))
     }
 
@@ -263,6 +266,13 @@ impl Db {
     #[must_use]
     pub fn size(&self) -> watch::Receiver<u64> {
         self.0.size.subscribe()
+    }
+
+    /// Is this the node that does what one node alone must do? The embedded database has one; of those on a server it is the
+    /// one that holds the sequencer.
+    #[must_use]
+    pub fn leads(&self) -> bool {
+        self.is_sqlite() || self.0.leads.load(Ordering::SeqCst)
     }
 
     /// The embedded database, or the server.

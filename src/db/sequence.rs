@@ -8,6 +8,7 @@ use countersign_audit::write::tree::Frontier;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use sqlx::Connection as _;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Db;
@@ -216,7 +217,9 @@ impl Sequence for Sequencer {
 /// Runs the PostgreSQL sequencer until told to stop. One node at a time holds the lock; the others wait for it.
 pub async fn run_postgres(db: Db, stop: tokio_util::sync::CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(fault) = hold_postgres(&db, &stop).await {
+        let held = hold_postgres(&db, &stop).await;
+        db.0.leads.store(false, Ordering::SeqCst);
+        if let Err(fault) = held {
             tracing::error!(fault = fault.chain(), "the sequencer stopped; it starts again in a second");
             let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
         }
@@ -237,6 +240,7 @@ async fn hold_postgres(db: &Db, stop: &tokio_util::sync::CancellationToken) -> R
     let fence: i64 = Conn::Postgres(&mut conn).query(FENCE).bind(log).scalar().await.context("raise the fence")?;
     let mut sequencer = Sequencer::open(db).await?;
     sequencer.fence = fence;
+    db.0.leads.store(true, Ordering::SeqCst);
     while !stop.is_cancelled() {
         let linked = link_due(&mut sequencer, &mut conn).await.context("link events")?;
         if db.log().0 != log {

@@ -36,8 +36,8 @@ impl Templates {
     pub fn new(texts: Arc<Texts>) -> Self {
         let mut environment = embedded();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        // One callback for everything: only mail texts are not HTML.
-        environment.set_auto_escape_callback(|name| if name.starts_with("mail/") { AutoEscape::None } else { AutoEscape::Html });
+        // One callback for everything: only plain texts, of mails and of exports, are not HTML.
+        environment.set_auto_escape_callback(|name| if name.ends_with(".txt") { AutoEscape::None } else { AutoEscape::Html });
         let for_t = texts.clone();
         environment.add_function("t", move |key: &str, kwargs: Kwargs| translate(&for_t, key, &kwargs));
         let icons = Assets::new().hrefs().icons().to_owned();

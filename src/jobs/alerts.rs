@@ -5,21 +5,65 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::letter;
 use super::tell::Ways;
-use crate::core::fault::Fault;
+use super::{letter, rest};
+use crate::core::fault::{Context as _, Fault};
 use crate::core::id::NoticeId;
 use crate::http::App;
 use crate::identity;
 use crate::notices::Told;
 use crate::notices::alert::{self, Alert, Targets};
 use crate::policy::Role;
+use crate::sinks::{self, Kind, Trouble};
 
 /// A database that has not taken an alert after so long is not waited for.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
-/// Waits until the trail is in doubt, and says so. The doubt is latched, so once in a process's life is all.
+/// Watches everything until told to stop.
 pub(super) async fn watch(app: &App, ways: &Ways, stop: &CancellationToken) {
+    tokio::join!(watch_trail(app, ways, stop), watch_streams(app, ways, stop));
+}
+
+/// Looks after the receivers of the trail.
+async fn watch_streams(app: &App, ways: &Ways, stop: &CancellationToken) {
+    if sinks::receivers(&app.config.stream).is_empty() {
+        return;
+    }
+    while !stop.is_cancelled() {
+        if let Err(fault) = streams(app, ways).await {
+            tracing::error!(fault = fault.chain(), "the receivers of the trail could not be looked after");
+        }
+        rest(stop).await;
+    }
+}
+
+/// Tells of each trouble, then notes that it was told: after a crash in between it is told twice rather than never.
+async fn streams(app: &App, ways: &Ways) -> Result<(), Fault> {
+    let db = &app.db;
+    for trouble in sinks::troubles(db, &app.config.stream).await? {
+        let noted = match trouble {
+            Trouble::Late(at) => {
+                let sink = format!("{} {}", at.kind.name(), at.target);
+                let why = at.failed.unwrap_or_else(|| "none".to_owned());
+                raise(app, ways, &Alert::StreamLate { sink, entries: at.entries, secs: at.secs, why }).await;
+                sinks::told(db, at.kind, Some(db.clock().now())).await
+            }
+            Trouble::Recovered(kind) => {
+                tracing::info!(sink = kind.name(), "a receiver of the trail caught up");
+                sinks::told(db, kind, None).await
+            }
+            Trouble::Changed(what, path) => {
+                raise(app, ways, &Alert::StreamFile { path, what }).await;
+                sinks::alarm(db, Kind::File, None).await
+            }
+        };
+        noted.context("note that operators were told")?;
+    }
+    Ok(())
+}
+
+/// Waits until the trail is in doubt, and says so. The doubt is latched, so once in a process's life is all.
+async fn watch_trail(app: &App, ways: &Ways, stop: &CancellationToken) {
     let mut doubt = app.db.doubt();
     let parts = tokio::select! {
         found = doubt.wait_for(|parts| !parts.is_empty()) => found.map(|parts| parts.clone()),

@@ -18,7 +18,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{evidence, identity, messages};
+use crate::{evidence, identity, messages, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -26,7 +26,9 @@ const REST: Duration = Duration::from_secs(1);
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
-    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), alerts::watch_witnesses(&app, &ways, &stop), keep_house(&app, &stop));
+    let streams = sinks::run(&app.db, &app.keeper, &app.config.stream, &stop);
+    let witnesses = alerts::watch_witnesses(&app, &ways, &stop);
+    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, streams, keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps and reminders every hour.

@@ -55,7 +55,7 @@ impl Ways {
     /// Posts a notice, once.
     pub(super) async fn post(&self, app: &App, id: &NoticeId, body: String) -> Told {
         match &self.poster {
-            Some(poster) => poster.post(id, app.db.clock().now(), body).await,
+            Some(poster) => poster.post(id.as_str(), app.db.clock().now(), body).await,
             None if self.broken[1] => Told::Later("settings"),
             None => Told::Nowhere,
         }

@@ -14,6 +14,10 @@ use crate::db::{Chore, Db, DbError};
 const INTEGRITY_FAULT: &str = "alert_integrity_fault";
 /// The template of [`Alert::Unwitnessed`].
 const UNWITNESSED: &str = "alert_unwitnessed";
+/// The template of [`Alert::StreamLate`].
+const STREAM_LATE: &str = "alert_stream_late";
+/// The template of [`Alert::StreamFile`].
+const STREAM_FILE: &str = "alert_stream_file";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -33,6 +37,24 @@ pub enum Alert {
         origin: String,
         /// Entries that wait.
         entries: i64,
+    },
+    /// A receiver of the trail is behind for too long.
+    StreamLate {
+        /// Its kind, and who it is.
+        sink: String,
+        /// Entries it does not have.
+        entries: i64,
+        /// For how many seconds the oldest of them has waited.
+        secs: i64,
+        /// Why the last try failed, as a stable code.
+        why: String,
+    },
+    /// The file that the trail is appended to was changed from outside.
+    StreamFile {
+        /// Which.
+        path: String,
+        /// How, as a stable code.
+        what: String,
     },
 }
 
@@ -54,6 +76,8 @@ impl Alert {
         match self {
             Self::IntegrityFault { .. } => INTEGRITY_FAULT,
             Self::Unwitnessed { .. } => UNWITNESSED,
+            Self::StreamLate { .. } => STREAM_LATE,
+            Self::StreamFile { .. } => STREAM_FILE,
         }
     }
 
@@ -61,17 +85,21 @@ impl Alert {
     #[must_use]
     pub fn args(&self) -> BTreeMap<String, String> {
         let args = match self {
-            Self::IntegrityFault { origin, parts } => [("origin", origin.clone()), ("parts", parts.join(BETWEEN))],
-            Self::Unwitnessed { origin, entries } => [("origin", origin.clone()), ("entries", entries.to_string())],
+            Self::IntegrityFault { origin, parts } => vec![("origin", origin.clone()), ("parts", parts.join(BETWEEN))],
+            Self::Unwitnessed { origin, entries } => vec![("origin", origin.clone()), ("entries", entries.to_string())],
+            Self::StreamLate { sink, entries, secs, why } => {
+                vec![("sink", sink.clone()), ("entries", entries.to_string()), ("secs", secs.to_string()), ("why", why.clone())]
+            }
+            Self::StreamFile { path, what } => vec![("file", path.clone()), ("what", what.clone())],
         };
-        args.map(|(name, value)| (name.to_owned(), value)).into()
+        args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
 }
 
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -87,6 +115,15 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             let entries = value("entries").parse::<i64>().ok()?;
             ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
+        STREAM_LATE => {
+            let number = |name: &str| value(name).parse::<i64>().unwrap_or(0);
+            let data = serde_json::json!({
+                "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
+                "status_url": format!("{site}/status"),
+            });
+            ("stream.late", data)
+        }
+        STREAM_FILE => ("stream.file", serde_json::json!({ "file": value("file"), "what": value("what"), "status_url": format!("{site}/status") })),
         _ => return None,
     };
     let at = jiff::Timestamp::from_microsecond(made_at).ok()?.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -136,6 +173,19 @@ mod tests {
         let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
         let data = serde_json::json!({ "origin": "test.example/audit/1", "parts": ["head", "checkpoint file"], "status_url": "https://c.example/status" });
         assert_eq!(body, serde_json::json!({ "type": "integrity.fault", "timestamp": "2026-01-15T12:00:00Z", "data": data }));
+    }
+
+    #[test]
+    fn every_alert_has_a_body_and_is_known_as_one() {
+        let late = Alert::StreamLate { sink: "webhook h".into(), entries: 7, secs: 900, why: "timeout".into() };
+        let file = Alert::StreamFile { path: "/x".into(), what: "cut".into() };
+        for (alert, kind) in [(late, "stream.late"), (file, "stream.file")] {
+            assert!(is_alert(alert.template()));
+            let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");
+            let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(body["type"], kind);
+            assert_eq!(body["data"]["status_url"], "https://c.example/status");
+        }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Posts notices to the one configured address, signed as Standard Webhooks has it: HMAC-SHA-256 over id, time and body.
+//! Posts to a configured address, signed as Standard Webhooks has it: HMAC-SHA-256 over id, time and body.
 //! Must stay true: every try of a notice carries the same id; no redirect is followed, no proxy of the environment is used,
 //! nothing of an answer but its status is kept, and a try ends in time.
 
@@ -14,7 +14,6 @@ use super::Told;
 use crate::config::Webhook;
 use crate::core::clock::{Micros, seconds};
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::NoticeId;
 
 /// A try may take so long.
 pub const TRY_MAX: Duration = Duration::from_secs(10);
@@ -55,11 +54,11 @@ impl Poster {
         Ok(Self { client, url: to.url.clone(), key: hmac::Key::new(hmac::HMAC_SHA256, to.secret.expose()) })
     }
 
-    /// Posts one notice, once.
-    pub async fn post(&self, id: &NoticeId, now: Micros, body: String) -> Told {
+    /// Posts one body, once. The id is the same at every try of the same body.
+    pub async fn post(&self, id: &str, now: Micros, body: String) -> Told {
         let timestamp = seconds(now).to_string();
-        let signature = sign(&self.key, id.as_str(), &timestamp, &body);
-        let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json").header("webhook-id", id.as_str());
+        let signature = sign(&self.key, id, &timestamp, &body);
+        let request = self.client.post(&self.url).header(CONTENT_TYPE, "application/json").header("webhook-id", id);
         let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature).body(body);
         let mut answer = match request.send().await {
             Ok(answer) => answer,

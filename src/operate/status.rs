@@ -9,6 +9,7 @@ use crate::core::clock::{Micros, SECOND};
 use crate::core::folder::DataFolder;
 use crate::http::App;
 use crate::http::Error;
+use crate::sinks::{self, Standing};
 
 /// An entry that is not signed after so long is late.
 const UNSIGNED_MAX: Micros = 10 * SECOND;
@@ -57,6 +58,7 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });
     let heard = app.config.alerts.mail_to.is_some() || app.config.alerts.webhook.is_some();
     out.push(if heard { fine(app, "alerts") } else { found(app, "alerts", "warn", "none") });
+    out.extend(streams(app).await?);
     out.push(if stuck == 0 { fine(app, "notices") } else { counted(app, "notices", "stuck", stuck) });
     if app.config.sandbox.enabled {
         out.push(found(app, "gateway", "warn", "sandbox"));
@@ -95,6 +97,23 @@ async fn witnesses(app: &App) -> Result<Check, Error> {
     };
     let check = found(app, "witness", state, what);
     Ok(Check { says: format!("{} {named}", check.says).trim_end().to_owned(), ..check })
+}
+
+/// Each receiver of the trail, and how far it is behind.
+async fn streams(app: &App) -> Result<Vec<Check>, Error> {
+    let one = |at: Standing| {
+        let (what, state) = match (at.late, &at.failed) {
+            (true, _) => ("late", "bad"),
+            (false, Some(_)) => ("failed", "warn"),
+            (false, None) => ("ok", "ok"),
+        };
+        let sink = format!("{} {}", at.kind.name(), at.target);
+        let (entries, secs) = (at.entries.to_string(), at.secs.to_string());
+        let args = [("sink", sink.as_str()), ("entries", &entries), ("secs", &secs), ("why", at.failed.as_deref().unwrap_or("none"))];
+        let remedy = (what != "ok").then(|| app.text(&format!("check-stream-{what}-remedy"), &[]));
+        Check { name: app.text("check-stream", &[]), state, says: app.text(&format!("check-stream-{what}"), &args), remedy }
+    };
+    Ok(sinks::standing(&app.db, &app.config.stream).await?.into_iter().map(one).collect())
 }
 
 /// The rights of the data folder: a bounded walk, off the runtime's threads.

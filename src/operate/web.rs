@@ -311,7 +311,9 @@ mod tests {
             check-role check-role-owner check-role-owner-remedy notice-alert-unwitnessed check-witness check-witness-ok check-witness-none \
             check-witness-none-remedy check-witness-trouble \
             check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \
-            check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault notice-review-due \
+            check-stream check-stream-ok check-stream-failed check-stream-failed-remedy check-stream-late check-stream-late-remedy \
+            notice-alert-stream-late notice-alert-stream-file check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy \
+            notice-alert-integrity-fault notice-review-due \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

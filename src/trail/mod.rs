@@ -2,6 +2,7 @@
 //! Must stay true: reading and exporting are entries too, recorded before anything is shown; nothing here changes an entry,
 //! and an export holds exactly what its checkpoint covers.
 
+mod dossier;
 pub mod export;
 pub mod filter;
 pub mod origin;
@@ -10,6 +11,7 @@ pub mod review;
 pub mod review_cover;
 pub mod review_remind;
 mod review_sample;
+pub mod rows;
 pub mod sql;
 mod tar;
 #[cfg(test)]
@@ -22,6 +24,7 @@ mod web_log;
 mod web_review;
 mod web_review_api;
 mod web_review_new;
+mod zip;
 
 pub use web_api::api_doc;
 
@@ -40,6 +43,8 @@ crate::acts! {
     Review = "trail.review" on crate::policy::On,
     /// Remind of a review that is due.
     Remind = "trail.remind" on crate::policy::On,
+    /// Open sealed values in an export of it.
+    Open = "trail.open" on crate::policy::On,
     /// Take over a new origin.
     NewOrigin = "trail.new_origin" on crate::policy::On,
 }

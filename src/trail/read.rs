@@ -154,7 +154,7 @@ impl Entry {
             };
             for (name, held) in held {
                 if held.fits(&name, committed.get(&name)) {
-                    opened.values.insert(name, held.v);
+                    opened.values.insert(name, held.value);
                 } else {
                     opened.wrong.insert(name);
                 }
@@ -162,21 +162,43 @@ impl Entry {
         }
         Ok(opened)
     }
+
+    /// The same, each with the key of its commitment; what does not fit it is left out.
+    ///
+    /// # Errors
+    /// As [`Entry::open`].
+    pub async fn keyed(&self, db: &Db) -> Result<BTreeMap<String, Keyed>, Fault> {
+        let committed = commitments(&serde_json::from_slice(&self.body).unwrap_or_default());
+        let mut out = BTreeMap::new();
+        for (part, sealed) in [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)] {
+            let Some(sealed) = sealed else { continue };
+            match open_part(db, self.id.as_str(), part, sealed).await {
+                Ok(held) => out.extend(held.into_iter().filter(|(name, held)| held.fits(name, committed.get(name)))),
+                Err(OpenError::Erased | OpenError::Altered) => {}
+                Err(OpenError::Fault(fault)) => return Err(fault),
+            }
+        }
+        Ok(out)
+    }
 }
 
-/// A value and the key of its commitment, as they lie sealed.
-#[derive(Debug, Default, serde::Deserialize)]
+/// A personal value with the key of its commitment, as they lie sealed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(default)]
-struct Held {
-    k: String,
-    v: String,
+pub struct Keyed {
+    /// The key, in base64.
+    #[serde(rename = "k")]
+    pub key: String,
+    /// The value.
+    #[serde(rename = "v")]
+    pub value: String,
 }
 
-impl Held {
+impl Keyed {
     /// Is this what the entry committed to?
     fn fits(&self, name: &str, committed: Option<&String>) -> bool {
-        let key: Option<[u8; 32]> = STANDARD.decode(&self.k).ok().and_then(|k| k.try_into().ok());
-        key.zip(committed).is_some_and(|(key, committed)| STANDARD.encode(commit(&key, name, self.v.as_bytes())) == *committed)
+        let key: Option<[u8; 32]> = STANDARD.decode(&self.key).ok().and_then(|k| k.try_into().ok());
+        key.zip(committed).is_some_and(|(key, committed)| STANDARD.encode(commit(&key, name, self.value.as_bytes())) == *committed)
     }
 }
 
@@ -204,7 +226,7 @@ fn commitments(body: &Value) -> BTreeMap<String, String> {
     out
 }
 
-async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BTreeMap<String, Held>, OpenError> {
+async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BTreeMap<String, Keyed>, OpenError> {
     let plain = db.vault().unseal(&Place { table: "audit_payload", row: event, column: part }, sealed).await?;
     serde_json::from_slice(&plain).map_err(|_| OpenError::Altered)
 }
@@ -217,7 +239,7 @@ async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BT
 pub async fn open_actor(db: &Db, event: &EventId, sealed: Option<&[u8]>) -> Result<Opened, Fault> {
     let Some(sealed) = sealed else { return Ok(Opened::default()) };
     match open_part(db, event.as_str(), "actor", sealed).await {
-        Ok(held) => Ok(Opened { values: held.into_iter().map(|(name, held)| (name, held.v)).collect(), ..Opened::default() }),
+        Ok(held) => Ok(Opened { values: held.into_iter().map(|(name, held)| (name, held.value)).collect(), ..Opened::default() }),
         Err(OpenError::Erased | OpenError::Altered) => Ok(Opened::default()),
         Err(OpenError::Fault(fault)) => Err(fault),
     }

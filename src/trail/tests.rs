@@ -55,6 +55,10 @@ allow = ["compliance"]
 category = "trail"
 says = ""
 allow = ["system"]
+[act."trail.open"]
+category = "trail"
+says = ""
+allow = ["compliance"]
 [act."trail.new_origin"]
 category = "system"
 says = ""

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Read, Review, web_api, web_entry, web_export, web_log, web_review};
+use super::{Error, Export, Open, Read, Review, web_api, web_entry, web_export, web_log, web_review};
 use crate::core::id::EventId;
 use crate::db::Detail;
 use crate::http::recently;
@@ -14,7 +14,7 @@ use crate::http::{self, Answer, Ctx, Fields, Routes, Rule, Signed};
 use crate::policy::On;
 
 /// Formats of an export, in the order they are offered.
-pub const FORMATS: [&str; 3] = ["csv", "json", "bundle"];
+pub const FORMATS: [&str; 4] = ["csv", "json", "bundle", "evidence"];
 
 /// The routes of this slice.
 #[must_use]
@@ -91,7 +91,8 @@ struct ListPage {
     older: Option<String>,
     may_export: bool,
     review_href: Option<String>,
-    formats: [&'static str; 3],
+    formats: [&'static str; 4],
+    may_open: bool,
     logs: Vec<Log>,
 }
 
@@ -172,6 +173,7 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
         older,
         may_export: ctx.app.policy.can::<Export>(&ctx.actor, &On::any("trail")),
         formats: FORMATS,
+        may_open: ctx.app.policy.can::<Open>(&ctx.actor, &On::any("trail")),
         logs: logs(ctx, &raw).await?,
         filter: raw,
     })
@@ -290,6 +292,7 @@ mod tests {
             may_export: true,
             review_href: Some(text("/audit/reviews/new?first=1&last=2")),
             formats: FORMATS,
+            may_open: true,
             logs: vec![Log { origin: text("x/audit/2"), href: text("/audit"), current: true }],
         };
         let shown = super::super::tests::render("audit/list.html", &page);

@@ -3,54 +3,36 @@
 
 use axum::body::Body;
 use axum::response::IntoResponse as _;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use countersign_audit::write::time::rfc3339;
-use futures_util::stream::{BoxStream, StreamExt as _, try_unfold};
-use serde_json::Value;
+use futures_util::stream::{StreamExt as _, try_unfold};
 
+use super::dossier::{self, Beside, Opening};
 use super::export::{Export as Bundle, Piece};
 use super::filter::{Filter, Misread, Raw};
-use super::read::{self, Entry, Opened};
+use super::read;
+use super::rows::{Chunks, broke_off, csv, json_lines};
 use super::web::{of_filter, read_filter};
 use super::web_entry::attachment;
-use super::{Error, Export, tar};
+use super::web_log::policy;
+use super::{Error, Export, Open, tar};
 use crate::core::clock::seconds;
-use crate::core::id::EventId;
-use crate::core::sheet::{Profile, csv_field};
 use crate::db::{Db, Detail};
-use crate::http::{self, Answer, Posted, Signed};
-use crate::policy::On;
+use crate::http::{self, Answer, Ctx, Posted, Signed};
+use crate::policy::{Need, On};
 
-/// Rows read at once.
-const BATCH: i64 = 100;
-/// The columns of the spreadsheet; the last says in every row that a spreadsheet proves nothing.
-const COLUMNS: [&str; 15] = [
-    "seq",
-    "time_utc",
-    "actor",
-    "actor_id",
-    "actor_type",
-    "action",
-    "category",
-    "object_type",
-    "object_id",
-    "object",
-    "outcome",
-    "reason",
-    "address",
-    "leaf_hash",
-    "status",
-];
-
-type Chunks = BoxStream<'static, Result<Bytes, Error>>;
+/// Characters of a purpose at most.
+const PURPOSE_CHARS_MAX: usize = 500;
 
 pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
     let permit = ctx.permit::<Export>(&On::any("trail")).await?;
     let raw = Raw::take(&mut fields)?;
     let format = fields.one("format")?;
+    let open = fields.optional("open")?.filter(|open| !open.is_empty());
+    let purpose = fields.optional("purpose")?.map(|purpose| purpose.trim().to_owned()).unwrap_or_default();
     fields.finish()?;
+    if open.as_deref().is_some_and(|open| open != "yes" || format != "evidence") {
+        return Err(http::Error::field("open", ctx.app.text("error-open-format", &[])));
+    }
     let filter = match read_filter(&ctx, &raw).await {
         Ok(filter) => filter,
         Err(Misread::Says(key, name)) => return Err(http::Error::field(name, ctx.app.text(key, &[]))),
@@ -79,92 +61,49 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
             db.record(permit, detail).await?;
             Ok(attachment(Body::from_stream(tarred(db.clone(), bundle)).into_response(), "audit-export.tar", "application/x-tar"))
         }
+        "evidence" => {
+            ctx.app.keeper.sign_now().await.map_err(Error::from)?;
+            let bundle = Bundle::newest(db, filter.log).await?;
+            let opening = if open.is_some() { opened(&ctx, &filter, &raw, &purpose, bundle.size).await? } else { Opening::default() };
+            let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX)).with("opened", opening.values);
+            db.record(permit, of_filter(detail, &raw)).await?;
+            let beside = beside(&ctx, &bundle, &opening)?;
+            let body = Body::from_stream(dossier::stream(db.clone(), bundle, opening, beside));
+            Ok(attachment(body.into_response(), "audit-evidence.zip", "application/zip"))
+        }
         _ => Err(http::Error::field("format", "is not known here")),
     }
 }
 
-/// Where a stream of rows stands.
-struct Rows {
-    db: Db,
-    filter: Filter,
-    after: Option<EventId>,
-    before: EventId,
-    ended: bool,
+/// Makes it an entry that these values are opened, and for what, before any of them leaves.
+async fn opened(ctx: &Ctx, filter: &Filter, raw: &Raw, purpose: &str, size: u64) -> Result<Opening, http::Error> {
+    let on = On::any("trail");
+    if let Err(denied) = ctx.app.policy.permit::<Open>(&ctx.actor, &on)
+        && denied.need == Need::Fresh
+    {
+        // Nobody can be sent back to a form that was posted: back to the page that holds it.
+        return Err(http::Error::see_other("/fresh?next=%2Faudit"));
+    }
+    let permit = ctx.permit::<Open>(&on).await?;
+    if purpose.is_empty() || purpose.chars().count() > PURPOSE_CHARS_MAX {
+        return Err(http::Error::field("purpose", ctx.app.text("error-open-purpose", &[])));
+    }
+    let Some(opening) = dossier::opening(&ctx.app.db, filter, size).await? else {
+        return Err(http::Error::field("open", ctx.app.text("error-open-many", &[])));
+    };
+    let entries = i64::try_from(opening.seqs.len()).unwrap_or(i64::MAX);
+    let detail = Detail::ok().with("entries", entries).with("values", opening.values).personal("purpose", purpose);
+    ctx.app.db.record(permit, of_filter(detail, raw)).await?;
+    Ok(opening)
 }
 
-/// Batches of rows, oldest first, up to the export's own entry.
-fn batches(db: Db, filter: Filter, before: EventId) -> BoxStream<'static, Result<(Db, Vec<Entry>), Error>> {
-    let start = Rows { db, filter, after: None, before, ended: false };
-    try_unfold(start, |mut at| async move {
-        if at.ended {
-            return Ok(None);
-        }
-        let rows = read::batch(&at.db, &at.filter, at.after.as_ref(), &at.before, BATCH).await.inspect_err(broke_off)?;
-        at.ended = i64::try_from(rows.len()).is_ok_and(|n| n < BATCH);
-        at.after = rows.last().map(|r| r.id.clone());
-        Ok((!rows.is_empty()).then(|| ((at.db.clone(), rows), at)))
-    })
-    .boxed()
-}
-
-fn broke_off(error: &Error) {
-    tracing::error!(%error, "an export broke off");
-}
-
-fn csv(db: Db, filter: Filter, before: EventId) -> Chunks {
-    let head = futures_util::stream::once(async { Ok(Bytes::from(line(&COLUMNS.map(str::to_owned)))) });
-    let rows = batches(db, filter, before).then(|batch| async move {
-        let (db, rows) = batch?;
-        let mut out = String::new();
-        for row in &rows {
-            out.push_str(&line(&cells(row, &row.open(&db).await?)));
-        }
-        Ok(Bytes::from(out))
-    });
-    head.chain(rows).boxed()
-}
-
-fn line(cells: &[String; 15]) -> String {
-    let mut out = cells.iter().map(|c| csv_field(c, Profile::Spreadsheet)).collect::<Vec<_>>().join(",");
-    out.push_str("\r\n");
-    out
-}
-
-fn cells(row: &Entry, opened: &Opened) -> [String; 15] {
-    let value = |name: &str| opened.get(name).unwrap_or_default().to_owned();
-    let reason = serde_json::from_slice::<Value>(&row.body).ok().and_then(|b| b.get("reason")?.as_str().map(str::to_owned));
-    let said = &row.said;
-    [
-        row.seq.to_string(),
-        rfc3339(row.at).unwrap_or_default(),
-        value("actor.name"),
-        said.actor.id.clone().unwrap_or_default(),
-        said.actor.kind.clone(),
-        said.action.clone(),
-        said.category.clone(),
-        said.resource.kind.clone(),
-        said.resource.id.clone().unwrap_or_default(),
-        value("resource.label"),
-        said.outcome.clone(),
-        reason.unwrap_or_default(),
-        value("net.ip"),
-        STANDARD.encode(&row.leaf_hash),
-        "not evidence".to_owned(),
-    ]
-}
-
-/// Each line is a leaf, byte for byte.
-fn json_lines(db: Db, filter: Filter, before: EventId) -> Chunks {
-    batches(db, filter, before)
-        .map(|batch| {
-            let mut out = Vec::new();
-            for row in batch?.1 {
-                out.extend(row.leaf()?);
-                out.push(b'\n');
-            }
-            Ok(Bytes::from(out))
-        })
-        .boxed()
+/// What lies beside the log in an evidence bundle.
+fn beside(ctx: &Ctx, bundle: &Bundle, opening: &Opening) -> Result<Beside, http::Error> {
+    let origin = bundle.note.lines().next().unwrap_or_default();
+    let (vkey, url) = (ctx.app.keeper.signer().vkey(origin), ctx.app.config.url());
+    let page = serde_json::json!({ "origin": origin, "size": bundle.size.to_string(), "opened": opening.values.to_string(), "site": url });
+    let readme = ctx.app.templates.render("export/readme.txt", minijinja::context! {}, page)?;
+    Ok(Beside { readme, policy: policy(&ctx.app, &vkey), vkey: format!("{vkey}\n") })
 }
 
 fn tarred(db: Db, bundle: Bundle) -> Chunks {
@@ -177,18 +116,4 @@ fn tarred(db: Db, bundle: Bundle) -> Chunks {
         Ok(Some((Bytes::from(file), (db, bundle, pieces))))
     });
     files.chain(futures_util::stream::once(async { Ok(Bytes::from(tar::end())) })).boxed()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_quoted_and_holds_no_formula() {
-        let mut row = COLUMNS.map(str::to_owned);
-        row[2] = "=HYPERLINK(\"x\")".into();
-        let line = line(&row);
-        assert!(line.starts_with("\"seq\",\"time_utc\",\"'=HYPERLINK(\"\"x\"\")\","));
-        assert!(line.ends_with("\"status\"\r\n"));
-    }
 }

@@ -14,7 +14,7 @@ use crate::core::fault::Context as _;
 use crate::db::Detail;
 use crate::http::headers::IsPrivate;
 use crate::http::recently;
-use crate::http::{self, Answer, Ctx, Routes, Rule, Signed};
+use crate::http::{self, Answer, App, Ctx, Routes, Rule, Signed};
 use crate::policy::On;
 
 /// Levels of hash tiles: enough for 2^63 entries.
@@ -64,10 +64,14 @@ async fn get_checkpoint(ctx: Ctx) -> Answer {
 /// The policy file of C2SP tlog-policy that fits this log. It should come to a verifier by another way than the log does.
 async fn get_policy(ctx: Ctx) -> Answer {
     let (_, origin) = ctx.app.db.log();
-    let vkey = ctx.app.keeper.signer().vkey(&origin);
-    let rules = ctx.app.cosigner.as_ref().map_or("quorum none\n", |cosigner| cosigner.policy_text());
-    let text = format!("log {vkey} {}/log/\n{rules}", ctx.app.config.url());
+    let text = policy(&ctx.app, &ctx.app.keeper.signer().vkey(&origin));
     Ok(served(text.into_bytes(), "text/plain; charset=utf-8", NOT_LONG))
+}
+
+/// The policy of a log of this server with this key: its witnesses, if it has any.
+pub(super) fn policy(app: &App, vkey: &str) -> String {
+    let rules = app.cosigner.as_ref().map_or("quorum none\n", |cosigner| cosigner.policy_text());
+    format!("log {vkey} {}/log/\n{rules}", app.config.url())
 }
 
 async fn get_tile(ctx: Ctx, Path((level, text)): Path<(String, String)>) -> Answer {

@@ -109,9 +109,9 @@ async fn a_receiver_that_never_answers_ends_the_try_in_time() {
         let app = &app.app;
         let poster = Poster::new(app.config.alerts.webhook.as_ref().expect("set"), Duration::from_millis(200)).expect("ready");
         let id = NoticeId::new(app.db.clock(), app.db.rng());
-        assert_eq!(poster.post(&id, app.db.clock().now(), "{}".into()).await, Told::Later("timeout"));
-        assert_eq!(poster.post(&id, app.db.clock().now(), "{}".into()).await, Told::Done);
-        assert_eq!(poster.post(&id, app.db.clock().now(), "{}".into()).await, Told::Done);
+        assert_eq!(poster.post(id.as_str(), app.db.clock().now(), "{}".into()).await, Told::Later("timeout"));
+        assert_eq!(poster.post(id.as_str(), app.db.clock().now(), "{}".into()).await, Told::Done);
+        assert_eq!(poster.post(id.as_str(), app.db.clock().now(), "{}".into()).await, Told::Done);
         let hits = silent.hits();
         assert_eq!(hits.iter().map(|h| h.replayed).collect::<Vec<_>>(), [false, false, true], "the receiver knows by the id what comes again");
     })

@@ -119,6 +119,15 @@ impl TestApp {
         again
     }
 
+    /// The same with other settings.
+    pub async fn restart_with(mut self, flags: &[(&str, &str)]) -> Self {
+        for (key, value) in flags {
+            self.flags.retain(|(k, _)| k != key);
+            self.flags.push(((*key).to_owned(), (*value).to_owned()));
+        }
+        self.restart().await
+    }
+
     /// Sends a request as it is.
     pub async fn send(&self, mut request: Request<Body>) -> Reply {
         if request.extensions().get::<ConnectInfo<std::net::SocketAddr>>().is_none() {

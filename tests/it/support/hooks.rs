@@ -95,6 +95,14 @@ impl FakeHooks {
         ]
     }
 
+    /// The settings that have the trail streamed here.
+    pub fn stream_flags(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("stream.webhook_url", format!("http://127.0.0.1:{}/trail/SECRET-PATH", self.port)),
+            ("stream.webhook_secret_file", self.folder.path().join("secret").display().to_string()),
+        ]
+    }
+
     /// Answers like this next, in this order.
     pub fn answer(&self, answers: &[HookAnswer]) {
         self.state.answers.lock().expect("one at a time").extend(answers);

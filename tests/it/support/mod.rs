@@ -5,6 +5,7 @@ pub mod hooks;
 pub mod person;
 pub mod reply;
 pub mod smtp;
+pub mod syslog;
 pub mod witness;
 
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,6 +16,7 @@ pub use hooks::{FakeHooks, HookAnswer};
 pub use person::TestPerson;
 pub use reply::Reply;
 pub use smtp::{FakeSmtp, SmtpFault};
+pub use syslog::{FakeSyslog, Shows, SyslogFault};
 
 /// A folder with a secret in a file as the settings want it: for its owner alone.
 fn secret_file(name: &str, secret: &str) -> Arc<tempfile::TempDir> {
