@@ -7,13 +7,15 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::core::room::Reserve;
+
 use super::keys::{self, KEYS, Kind};
 use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Config, Database, DatabaseUrl, Disk, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook, alerts,
-    database, parse, stream,
+    Alerts, Config, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook, alerts, database,
+    parse, stream,
 };
 
 /// The configuration, or everything that is wrong with it.
@@ -44,7 +46,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         limits: limits(&mut reader),
         alerts: alerts(&mut reader),
         stream: stream(&mut reader),
-        disk: Disk { reserve_percent: reader.number("disk.reserve_percent"), reserve_bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
+        disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),

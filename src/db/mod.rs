@@ -27,7 +27,7 @@ use crate::core::clock::Clock;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::core::rng::Rng;
-use crate::policy::{Act, Denied, Permit};
+use crate::policy::{Act, Denied, Permit, Who};
 use crate::store::{Haste, Query, Store, StoreError, Work};
 use crate::vault::{DataKey, OpenError, Vault};
 use faultlog::FaultLog;
@@ -36,12 +36,18 @@ use faultlog::FaultLog;
 const FAULT_ACTS: [&str; 8] =
     ["session.login", "session.totp", "session.confirm", "session.logout", "session.revoke", "trail.read", "trail.export", "evidence.download"];
 
+/// Acts that people may begin when the disk is almost full, beside those above: signing in whole, and what protects.
+const SHORT_ACTS: [&str; 6] = ["session.enrol", "session.end_all", "session.demo", "person.disable", "token.revoke", "trail.open"];
+
 /// Why a unit of work was not made durable.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
     /// The trail is in doubt: only signing in, reading and exporting work.
     #[error("the audit trail is in doubt; only reading works until the operator resolves it")]
     IntegrityFault,
+    /// The disk is almost full: nothing new is begun while there is only room for what protects.
+    #[error("the disk of the data folder is almost full; only signing in, reading and exporting work until there is room again")]
+    NoRoom,
     /// The database refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -96,6 +102,8 @@ struct Inner {
     fault: AtomicBool,
     /// The parts of the trail that are in doubt, told to whoever waits for it; empty while none is.
     doubt: watch::Sender<Vec<&'static str>>,
+    /// The disk is almost full, told to whoever waits for it.
+    short: watch::Sender<bool>,
     fault_log: FaultLog,
     /// The durable size of the log, told to whoever waits for it.
     size: watch::Sender<u64>,
@@ -133,6 +141,7 @@ impl Db {
             log: RwLock::new((1, String::new())),
             fault: AtomicBool::new(false),
             doubt: watch::Sender::new(Vec::new()),
+            short: watch::Sender::new(false),
             fault_log,
             size: watch::Sender::new(0),
             wake: Notify::new(),
@@ -150,7 +159,7 @@ impl Db {
     /// # Errors
     /// When the trail is in doubt, the database is busy, or the subject was erased.
     pub async fn begin<A: Act>(&self, permit: &Permit<A>) -> Result<Tx<A>, DbError> {
-        self.refuse_in_fault(A::NAME)?;
+        self.ready_for(permit)?;
         let actor = event::actor_subject(permit.actor(), self.0.clock.now());
         let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
         let subject_key = match &permit.on().subject {
@@ -199,8 +208,32 @@ impl Db {
         Ok(ChoreTx::new(chore, self.0.store.begin_with(chore.haste()).await?))
     }
 
-    fn refuse_in_fault(&self, action: &str) -> Result<(), DbError> {
-        if self.in_fault() && !FAULT_ACTS.contains(&action) { Err(DbError::IntegrityFault) } else { Ok(()) }
+    /// May this be begun now? Asked again by [`Db::begin`]; for acts that do much before it.
+    ///
+    /// # Errors
+    /// [`DbError::IntegrityFault`], or [`DbError::NoRoom`]: not for the console, which mends it, nor for the program, which
+    /// records what has happened.
+    pub fn ready_for<A: Act>(&self, permit: &Permit<A>) -> Result<(), DbError> {
+        let always = FAULT_ACTS.contains(&A::NAME);
+        if self.in_fault() && !always {
+            return Err(DbError::IntegrityFault);
+        }
+        let by_people = matches!(permit.actor().who, Who::Person { .. } | Who::Stranger);
+        if by_people && self.is_short() && !always && !SHORT_ACTS.contains(&A::NAME) {
+            return Err(DbError::NoRoom);
+        }
+        Ok(())
+    }
+
+    /// Is the disk almost full?
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        *self.0.short.borrow()
+    }
+
+    /// Whoever looks at the disk says whether it is almost full. Gives whether that is news.
+    pub fn set_short(&self, short: bool) -> bool {
+        self.0.short.send_replace(short) != short
     }
 
     /// Is the trail in doubt?

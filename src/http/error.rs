@@ -102,6 +102,7 @@ impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         match error {
             DbError::IntegrityFault => Self::new(StatusCode::SERVICE_UNAVAILABLE, "integrity_fault"),
+            DbError::NoRoom => Self { retry_after: Some(60), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_room") },
             DbError::Store(error) => error.into(),
             DbError::Fault(fault) => fault.into(),
             DbError::Erased => Self::conflict("erased"),

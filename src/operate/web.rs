@@ -306,7 +306,8 @@ mod tests {
             check-checkpoint-ok check-checkpoint-none check-checkpoint-late check-checkpoint-remedy check-clock check-clock-ok check-clock-bad \
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
-            check-stream check-stream-ok check-stream-failed check-stream-failed-remedy check-stream-late check-stream-late-remedy \
+            check-room check-room-ok check-room-short check-room-short-remedy check-room-unread check-room-unread-remedy notice-alert-no-room \
+            banner-room check-stream check-stream-ok check-stream-failed check-stream-failed-remedy check-stream-late check-stream-late-remedy \
             notice-alert-stream-late notice-alert-stream-file check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy notice-alert-integrity-fault \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
