@@ -119,6 +119,17 @@ impl TestApp {
         again
     }
 
+    /// Stops, takes over a new origin as the console does, and starts again.
+    pub async fn new_origin(mut self) -> Self {
+        let config = self.app.config.clone();
+        self.installation.take().expect("open").close().await;
+        let data = DataFolder::open(&config.data, false).expect("the data folder");
+        countersign::app::new_origin(&config, &data, "a test").await.expect("a new origin");
+        let mut again = Self::open(self.folder, self.flags, self.clock).await;
+        again.databases = self.databases;
+        again
+    }
+
     /// The same with other settings.
     pub async fn restart_with(mut self, flags: &[(&str, &str)]) -> Self {
         for (key, value) in flags {
