@@ -206,6 +206,7 @@ impl Installation {
     /// When the entry cannot be written.
     pub async fn start(&self) -> Result<(), StartError> {
         let app = &self.app;
+        crate::jobs::look_at_room(app);
         sinks::ready(&app.config.stream).map_err(|fault| StartError::Refused(fault.chain()))?;
         if !app.db.in_fault() {
             let permit = app.policy.permit::<operate::Start>(&Actor::system(), &On::any("server")).map_err(refused)?;

@@ -28,9 +28,9 @@ flash-good = Done:
 flash-warn = Note:
 flash-bad = Problem:
 
-banner-title = The audit trail does not hold together.
-banner-link = See what disagrees
-banner-fault = Until this is settled, only signing in, reading and exporting work.
+banner-link = See the status
+banner-room = The disk of this server is almost full. Until there is room, only signing in, reading and exporting work.
+banner-fault = The audit trail does not hold together. Until this is settled, only signing in, reading and exporting work.
 
 pager-label = Pages
 pager-newer = Newer

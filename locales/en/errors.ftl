@@ -42,6 +42,7 @@ error-link-status = Open the status page
 
 error-field = { $field } { $what }.
 error-503-integrity_fault-title = Only reading works now
+error-503-no_room-title = Only reading works now
 error-503-busy-title = Busy right now
 error-503-timeout-title = That took too long
 error-403-fresh-title = Confirm it is you first
@@ -82,6 +83,7 @@ error-code-unavailable = The database does not answer. Nothing was changed. Try 
 error-code-timeout = It took longer than allowed. Check whether your last change arrived before you try again.
 error-code-integrity_fault = The audit trail does not hold together, so nothing may be changed until the operator has settled it. Reading and exporting still work.
 error-code-unwitnessed = No witness has confirmed the audit trail for too long, and this act waits until one does. The status page tells the operator more.
+error-code-no_room = The disk of this server is almost full, so nothing new is begun: what is begun must also fit into the audit trail. Signing in, reading and exporting still work, and the rest will by itself once there is room.
 error-code-no_checkpoint = No signed checkpoint covers this yet. One follows within a second or so; try again.
 error-code-doubled_field = A field is there more than once. Send each field one time.
 error-code-not_utf8 = The text is not in UTF-8. Send the form from its own page.

@@ -38,6 +38,9 @@ mail-review-due-text = Entries of the audit trail wait for a review, the oldest 
     [one] a day
    *[other] { $days } days
 }: they begin at entry { $entry }. Look at them and sign them off here:
+mail-alert-no-room-subject = The disk of Countersign is almost full
+mail-alert-no-room-text = On { $at } the disk of the data folder had { $free } MiB free; { $kept } MiB are kept for the audit trail.
+mail-alert-no-room-now = Until there is room again, only signing in, reading and exporting work. Then the rest works by itself.
 mail-alert-stream-late-subject = A receiver of the audit trail of Countersign is behind
 mail-alert-stream-late-text = { $sink } does not have { $entries } entries of the audit trail, as of { $at }. The oldest has waited { $secs } seconds.
 mail-alert-stream-why = What was noticed: { $why }.

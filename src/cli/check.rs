@@ -8,8 +8,10 @@ use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
 use crate::core::rng::Rng;
+use crate::core::room::Room;
 use crate::db::{Db, integrity, rows};
 use crate::http::headers::HeaderPolicy;
+use crate::http::templates::bytes;
 use crate::policies::Policies;
 use crate::policy::Policy;
 use crate::sinks;
@@ -69,6 +71,7 @@ async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
         }
     };
     lines.push(permissions(&folder));
+    lines.push(room(&config));
     match KeyRing::read(&folder.keys()) {
         Ok(_) => lines.push(ok("keys", format!("complete in {}", folder.keys().display()))),
         Err(error) => {
@@ -101,6 +104,20 @@ fn alerts(config: &Config) -> Line {
         return warn("alerts", says, "set `alerts.mail_to`, or `alerts.webhook_url` with `alerts.webhook_secret_file`");
     }
     ok("alerts", told.join("; "))
+}
+
+fn room(config: &Config) -> Line {
+    const MEND: &str = "make room on the disk of the data folder, or give it a larger one";
+    match Room::of(&config.data) {
+        Err(error) => bad("room", format!("the disk does not say how much room it has: {error}"), MEND),
+        Ok(room) => {
+            let (free, kept) = (bytes(room.free), bytes(config.disk.of(room.total)));
+            if config.disk.is_short(false, room) {
+                return bad("room", format!("{free} free, where {kept} are kept: nothing new is begun"), MEND);
+            }
+            ok("room", format!("{free} free; {kept} are kept for the audit trail"))
+        }
+    }
 }
 
 fn permissions(folder: &DataFolder) -> Line {

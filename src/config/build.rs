@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::core::room::Reserve;
+
 use super::keys::{self, KEYS, Kind};
 use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Config, Consequence, Database, DatabaseUrl, Disk, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
+    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
     Witnesses, alerts, database, parse, stream, witness,
 };
 use crate::core::clock::SECOND;
@@ -46,7 +48,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         alerts: alerts(&mut reader),
         witness: witnesses(&mut reader),
         stream: stream(&mut reader),
-        disk: Disk { reserve_percent: reader.number("disk.reserve_percent"), reserve_bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
+        disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),

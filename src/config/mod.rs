@@ -24,6 +24,8 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
+use crate::core::room::Reserve;
+
 pub use alerts::{Alerts, SigningSecret, Webhook};
 pub use database::DatabaseUrl;
 pub use example::example;
@@ -78,7 +80,7 @@ pub struct Config {
     /// Where the trail is streamed to.
     pub stream: Stream,
     /// What is kept free on the disk.
-    pub disk: Disk,
+    pub disk: Reserve,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,
@@ -158,15 +160,6 @@ pub struct Limits {
     pub drain: Duration,
     /// How many passwords are hashed at once.
     pub argon2_parallel: usize,
-}
-
-/// What is kept free on the disk of the data folder: the smaller of the two.
-#[derive(Clone, Copy, Debug)]
-pub struct Disk {
-    /// A share of it, in percent.
-    pub reserve_percent: u64,
-    /// So many bytes.
-    pub reserve_bytes: u64,
 }
 
 /// The gateway that only pretends to send.

@@ -9,6 +9,7 @@ pub mod id;
 pub mod next;
 pub mod password;
 pub mod rng;
+pub mod room;
 pub mod sheet;
 pub mod text;
 

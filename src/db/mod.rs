@@ -32,7 +32,7 @@ use crate::core::clock::Clock;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::core::rng::Rng;
-use crate::policy::{Act, Denied, Permit};
+use crate::policy::{Act, Denied, Permit, Who};
 use crate::store::{Haste, Query, Store, StoreError, Work};
 use crate::vault::{DataKey, OpenError, Vault};
 use faultlog::FaultLog;
@@ -40,6 +40,9 @@ use faultlog::FaultLog;
 /// Acts that still work while the trail is in doubt: signing in, reading, exporting.
 const FAULT_ACTS: [&str; 8] =
     ["session.login", "session.totp", "session.confirm", "session.logout", "session.revoke", "trail.read", "trail.export", "evidence.download"];
+
+/// Acts that people may begin when the disk is almost full, beside those above: signing in whole, and what protects.
+const SHORT_ACTS: [&str; 6] = ["session.enrol", "session.end_all", "session.demo", "person.disable", "token.revoke", "trail.open"];
 
 /// Why a unit of work was not made durable.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,9 @@ pub enum DbError {
     /// No witness has confirmed the trail for too long, and this act waits for one.
     #[error("no witness has confirmed the audit trail for too long; this act waits until one does")]
     Unwitnessed,
+    /// The disk is almost full: nothing new is begun while there is only room for what protects.
+    #[error("the disk of the data folder is almost full; only signing in, reading and exporting work until there is room again")]
+    NoRoom,
     /// The database refused or failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -106,6 +112,8 @@ struct Inner {
     doubt: watch::Sender<Vec<&'static str>>,
     /// What waits for a witness.
     restraint: restraint::InForce,
+    /// The disk is almost full, told to whoever waits for it.
+    short: watch::Sender<bool>,
     fault_log: FaultLog,
     /// The durable size of the log, told to whoever waits for it.
     size: watch::Sender<u64>,
@@ -144,6 +152,7 @@ impl Db {
             fault: AtomicBool::new(false),
             doubt: watch::Sender::new(Vec::new()),
             restraint: restraint::InForce::default(),
+            short: watch::Sender::new(false),
             fault_log,
             size: watch::Sender::new(0),
             wake: Notify::new(),
@@ -161,7 +170,7 @@ impl Db {
     /// # Errors
     /// When the trail is in doubt, the database is busy, or the subject was erased.
     pub async fn begin<A: Act>(&self, permit: &Permit<A>) -> Result<Tx<A>, DbError> {
-        self.refuse_in_fault(A::NAME)?;
+        self.ready_for(permit)?;
         if self.0.restraint.refuses(A::NAME, permit.category(), permit.actor()) {
             return Err(DbError::Unwitnessed);
         }
@@ -213,8 +222,32 @@ impl Db {
         Ok(ChoreTx::new(chore, self.0.store.begin_with(chore.haste()).await?))
     }
 
-    fn refuse_in_fault(&self, action: &str) -> Result<(), DbError> {
-        if self.in_fault() && !FAULT_ACTS.contains(&action) { Err(DbError::IntegrityFault) } else { Ok(()) }
+    /// May this be begun now? Asked again by [`Db::begin`]; for acts that do much before it.
+    ///
+    /// # Errors
+    /// [`DbError::IntegrityFault`], or [`DbError::NoRoom`]: not for the console, which mends it, nor for the program, which
+    /// records what has happened.
+    pub fn ready_for<A: Act>(&self, permit: &Permit<A>) -> Result<(), DbError> {
+        let always = FAULT_ACTS.contains(&A::NAME);
+        if self.in_fault() && !always {
+            return Err(DbError::IntegrityFault);
+        }
+        let by_people = matches!(permit.actor().who, Who::Person { .. } | Who::Stranger);
+        if by_people && self.is_short() && !always && !SHORT_ACTS.contains(&A::NAME) {
+            return Err(DbError::NoRoom);
+        }
+        Ok(())
+    }
+
+    /// Is the disk almost full?
+    #[must_use]
+    pub fn is_short(&self) -> bool {
+        *self.0.short.borrow()
+    }
+
+    /// Whoever looks at the disk says whether it is almost full. Gives whether that is news.
+    pub fn set_short(&self, short: bool) -> bool {
+        self.0.short.send_replace(short) != short
     }
 
     /// Is the trail in doubt?

@@ -11,7 +11,6 @@ use super::web::{Uploaded, list_again, quota, told};
 use super::web_multipart::{Refusal, Terms, receive};
 use super::{Error, Received, Upload};
 use crate::core::id::{EvidenceId, PersonId};
-use crate::db::DbError;
 use crate::http::form::{FormState, check_csrf};
 use crate::http::headers::IsPrivate;
 use crate::http::{self, Answer, App, Ctx, Signed};
@@ -61,8 +60,8 @@ pub(super) async fn api_upload(Signed { ctx, person }: Signed, request: Request)
 /// Receives the one file of a request and commits its item.
 async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Request, key: Option<Key>) -> Result<Once<EvidenceId>, Refusal> {
     let app = &ctx.app;
-    if app.db.in_fault() {
-        return Err(Refusal::Told(DbError::IntegrityFault.into()));
+    if let Err(error) = app.db.ready_for(&permit) {
+        return Err(Refusal::Told(error.into()));
     }
     let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
     let terms = Terms {

@@ -283,10 +283,16 @@ impl Ctx {
             time_zone: self.time_zone(),
             viewer: self.viewer()?,
             flash: flash.map(|key| Flash { kind: "good", text: self.app.text(&format!("flash-text-{key}"), &[]) }),
-            banner: self.app.db.in_fault().then(|| self.app.text("banner-fault", &[])),
+            banner: self.banner(),
             trail,
             page_title_error: failed,
         })
+    }
+
+    fn banner(&self) -> Option<String> {
+        let db = &self.app.db;
+        let key = if db.in_fault() { Some("banner-fault") } else { db.is_short().then_some("banner-room") };
+        key.map(|key| self.app.text(key, &[]))
     }
 
     async fn trail_state(&self) -> Result<Option<TrailState>, Error> {

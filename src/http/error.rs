@@ -103,6 +103,7 @@ impl From<DbError> for Error {
         match error {
             DbError::IntegrityFault => Self::new(StatusCode::SERVICE_UNAVAILABLE, "integrity_fault"),
             DbError::Unwitnessed => Self { retry_after: Some(60), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "unwitnessed") },
+            DbError::NoRoom => Self { retry_after: Some(60), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "no_room") },
             DbError::Store(error) => error.into(),
             DbError::Fault(fault) => fault.into(),
             DbError::Erased => Self::conflict("erased"),

@@ -9,6 +9,8 @@ use super::tell::Ways;
 use super::{letter, rest};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::NoticeId;
+use crate::core::room::{Reserve, Room};
+use crate::db::Db;
 use crate::http::App;
 use crate::identity;
 use crate::notices::Told;
@@ -21,7 +23,47 @@ const WRITE_MAX: Duration = Duration::from_secs(10);
 
 /// Watches everything until told to stop.
 pub(super) async fn watch(app: &App, ways: &Ways, stop: &CancellationToken) {
-    tokio::join!(watch_trail(app, ways, stop), watch_streams(app, ways, stop));
+    tokio::join!(watch_trail(app, ways, stop), watch_streams(app, ways, stop), watch_room(app, ways, stop));
+}
+
+/// Looks at the room on the disk once a second. A disk that does not answer is asked no second time meanwhile.
+async fn watch_room(app: &App, ways: &Ways, stop: &CancellationToken) {
+    let mut told = false;
+    while !stop.is_cancelled() {
+        let path = app.config.data.clone();
+        let looked = tokio::select! {
+            looked = tokio::task::spawn_blocking(move || Room::of(&path)) => looked,
+            () = stop.cancelled() => return,
+        };
+        match &looked {
+            Ok(Ok(room)) => note_room(&app.db, &app.config.disk, *room),
+            Ok(Err(error)) => tracing::error!(%error, "the disk does not say how much room it has"),
+            Err(_) => return,
+        }
+        let short = app.db.is_short();
+        if short
+            && !told
+            && let Ok(Ok(room)) = looked
+        {
+            let kept = app.config.disk.of(room.total);
+            raise(app, ways, &Alert::NoRoom { free_mib: room.free >> 20, kept_mib: kept >> 20 }).await;
+        }
+        told = short;
+        rest(stop).await;
+    }
+}
+
+/// Says what a look at the disk means for those who begin something.
+pub(super) fn note_room(db: &Db, reserve: &Reserve, room: Room) {
+    let short = reserve.is_short(db.is_short(), room);
+    if db.set_short(short) {
+        let (free, kept) = (room.free, reserve.of(room.total));
+        if short {
+            tracing::error!(free, kept, "the disk is almost full: nothing new is begun until there is room");
+        } else {
+            tracing::info!(free, kept, "there is room on the disk again");
+        }
+    }
 }
 
 /// Looks after the receivers of the trail.

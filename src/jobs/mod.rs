@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::core::clock::{DAY, HOUR, MINUTE, Micros};
 use crate::core::fault::{Context as _, Fault};
+use crate::core::room::Room;
 use crate::db::Chore;
 use crate::http::App;
 use crate::orphans::Sweep;
@@ -22,6 +23,14 @@ use crate::{evidence, identity, messages, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
+
+/// Looks at the room on the disk before anything is begun.
+pub fn look_at_room(app: &App) {
+    match Room::of(&app.config.data) {
+        Ok(room) => alerts::note_room(&app.db, &app.config.disk, room),
+        Err(error) => tracing::error!(%error, "the disk does not say how much room it has"),
+    }
+}
 
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {

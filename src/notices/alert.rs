@@ -18,6 +18,8 @@ const UNWITNESSED: &str = "alert_unwitnessed";
 const STREAM_LATE: &str = "alert_stream_late";
 /// The template of [`Alert::StreamFile`].
 const STREAM_FILE: &str = "alert_stream_file";
+/// The template of [`Alert::NoRoom`].
+const NO_ROOM: &str = "alert_no_room";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -56,6 +58,13 @@ pub enum Alert {
         /// How, as a stable code.
         what: String,
     },
+    /// The disk of the data folder is almost full.
+    NoRoom {
+        /// MiB that are free.
+        free_mib: u64,
+        /// MiB that must be.
+        kept_mib: u64,
+    },
 }
 
 /// Who is told, beside administrators on their page.
@@ -78,6 +87,7 @@ impl Alert {
             Self::Unwitnessed { .. } => UNWITNESSED,
             Self::StreamLate { .. } => STREAM_LATE,
             Self::StreamFile { .. } => STREAM_FILE,
+            Self::NoRoom { .. } => NO_ROOM,
         }
     }
 
@@ -91,6 +101,7 @@ impl Alert {
                 vec![("sink", sink.clone()), ("entries", entries.to_string()), ("secs", secs.to_string()), ("why", why.clone())]
             }
             Self::StreamFile { path, what } => vec![("file", path.clone()), ("what", what.clone())],
+            Self::NoRoom { free_mib, kept_mib } => vec![("free", free_mib.to_string()), ("kept", kept_mib.to_string())],
         };
         args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -99,13 +110,14 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
 #[must_use]
 pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, site: &str) -> Option<String> {
     let value = |name: &str| args.get(name).map_or("", String::as_str);
+    let number = |name: &str| value(name).parse::<i64>().unwrap_or(0);
     let (kind, data) = match template {
         INTEGRITY_FAULT => {
             let parts: Vec<&str> = value("parts").split(BETWEEN).collect();
@@ -115,8 +127,8 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             let entries = value("entries").parse::<i64>().ok()?;
             ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
+        NO_ROOM => ("disk.reserve", serde_json::json!({ "free_mib": number("free"), "reserve_mib": number("kept"), "status_url": format!("{site}/status") })),
         STREAM_LATE => {
-            let number = |name: &str| value(name).parse::<i64>().unwrap_or(0);
             let data = serde_json::json!({
                 "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
                 "status_url": format!("{site}/status"),
@@ -179,7 +191,8 @@ mod tests {
     fn every_alert_has_a_body_and_is_known_as_one() {
         let late = Alert::StreamLate { sink: "webhook h".into(), entries: 7, secs: 900, why: "timeout".into() };
         let file = Alert::StreamFile { path: "/x".into(), what: "cut".into() };
-        for (alert, kind) in [(late, "stream.late"), (file, "stream.file")] {
+        let room = Alert::NoRoom { free_mib: 12, kept_mib: 256 };
+        for (alert, kind) in [(late, "stream.late"), (file, "stream.file"), (room, "disk.reserve")] {
             assert!(is_alert(alert.template()));
             let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");
             let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");

@@ -204,7 +204,7 @@ mod tests {
         }
         let codes = "method bad_cookie plain_http credential_in_query too_many bad_token two_credentials internal timeout not_json malformed too_large \
             broken_body erased not_a_form csrf not_utf8 too_many_fields doubled_field sign_in wrong too_many_tries locked state last_admin too_many_of \
-            busy unavailable integrity_fault unwitnessed not_found fresh forbidden invalid bad_request media_type no_checkpoint";
+            busy unavailable integrity_fault unwitnessed no_room not_found fresh forbidden invalid bad_request media_type no_checkpoint";
         for code in codes.split_whitespace() {
             assert!(texts.has(&format!("error-code-{code}")), "{code}");
         }

@@ -7,8 +7,10 @@ use serde::Serialize;
 use super::sql;
 use crate::core::clock::{Micros, SECOND};
 use crate::core::folder::DataFolder;
+use crate::core::room::Room;
 use crate::http::App;
 use crate::http::Error;
+use crate::http::templates::bytes;
 use crate::sinks::{self, Standing};
 
 /// An entry that is not signed after so long is late.
@@ -55,6 +57,7 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     }
     out.push(if exported > 0 { fine(app, "keys") } else { found(app, "keys", "warn", "export") });
     out.push(folder(app).await);
+    out.push(room(app).await);
     out.push(if app.config.smtp.is_some() { fine(app, "mail") } else { found(app, "mail", "warn", "none") });
     let heard = app.config.alerts.mail_to.is_some() || app.config.alerts.webhook.is_some();
     out.push(if heard { fine(app, "alerts") } else { found(app, "alerts", "warn", "none") });
@@ -114,6 +117,18 @@ async fn streams(app: &App) -> Result<Vec<Check>, Error> {
         Check { name: app.text("check-stream", &[]), state, says: app.text(&format!("check-stream-{what}"), &args), remedy }
     };
     Ok(sinks::standing(&app.db, &app.config.stream).await?.into_iter().map(one).collect())
+}
+
+/// The room on the disk of the data folder.
+async fn room(app: &App) -> Check {
+    let path: PathBuf = app.config.data.clone();
+    let asked = tokio::task::spawn_blocking(move || Room::of(&path));
+    let Ok(Ok(room)) = asked.await else { return found(app, "room", "bad", "unread") };
+    let short = app.db.is_short();
+    let (free, kept) = (bytes(room.free), bytes(app.config.disk.of(room.total)));
+    let says = app.text(if short { "check-room-short" } else { "check-room-ok" }, &[("free", &free), ("kept", &kept)]);
+    let remedy = short.then(|| app.text("check-room-short-remedy", &[]));
+    Check { name: app.text("check-room", &[]), state: if short { "bad" } else { "ok" }, says, remedy }
 }
 
 /// The rights of the data folder: a bounded walk, off the runtime's threads.

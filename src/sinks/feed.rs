@@ -83,15 +83,29 @@ pub async fn next(db: &Db, keeper: &Keeper, state: &State) -> Result<Next, Fault
     let origin: String = db.query(ORIGIN).bind(state.log).scalar().await.context("read a log's origin")?;
     let (first, end) = (state.next_seq, kept.size.min(state.next_seq.saturating_add(ENTRIES_MAX)));
     let rows: Vec<LinkRow> = db.query(LINKS).bind(state.log).bind((first - 1).max(0)).bind(end).all().await.context("read entries to stream")?;
-    let Some(lines) = chained(rows, first) else { return Ok(Next::Doubt) };
-    let Some(last) = lines.last() else { return Ok(Next::Doubt) };
-    let vkey = Vkey::parse(&keeper.signer().vkey(&origin)).context("the log's key")?;
-    let Ok((checkpoint, _)) = Checkpoint::open(kept.note.as_bytes(), &vkey) else { return Ok(Next::Doubt) };
-    let place = u64::try_from(last.seq).context("place in the log")?;
-    let path = db.inclusion(state.log, place, checkpoint.size).await?;
-    let signed = i64::try_from(checkpoint.size) == Ok(kept.size) && inclusion(&last.hash, place, checkpoint.size, &path, &checkpoint.root).is_ok();
+    // A log that was left may have been left for what is wrong with it; the first entry of the next one says so.
+    let doubt = if state.log < newest { Next::Log(state.log + 1) } else { Next::Doubt };
+    let Some(lines) = chained(rows, first) else { return Ok(doubt) };
     let batch = Batch { log: state.log, origin, lines, note: kept.note, size: kept.size };
-    Ok(if signed { Next::Batch(batch) } else { Next::Doubt })
+    Ok(if is_signed(db, keeper, &batch).await? { Next::Batch(batch) } else { doubt })
+}
+
+/// Is the last of these entries, and by the links all before it, what the checkpoint covers?
+async fn is_signed(db: &Db, keeper: &Keeper, batch: &Batch) -> Result<bool, Fault> {
+    let Some(last) = batch.lines.last() else { return Ok(false) };
+    let vkey = Vkey::parse(&keeper.signer().vkey(&batch.origin)).context("the log's key")?;
+    let Ok((checkpoint, _)) = Checkpoint::open(batch.note.as_bytes(), &vkey) else { return Ok(false) };
+    let place = u64::try_from(last.seq).context("place in the log")?;
+    let path = match db.inclusion(batch.log, place, checkpoint.size).await {
+        Ok(path) => path,
+        Err(fault) => {
+            // Hashes are gone, unless the database is.
+            let _: String = db.query(ORIGIN).bind(batch.log).scalar().await.context("read a log's origin")?;
+            tracing::error!(fault = fault.chain(), "entries could not be proved");
+            return Ok(false);
+        }
+    };
+    Ok(i64::try_from(checkpoint.size) == Ok(batch.size) && inclusion(&last.hash, place, checkpoint.size, &path, &checkpoint.root).is_ok())
 }
 
 /// The entries from `first` on, each naming the one before; none when they do not hold together.

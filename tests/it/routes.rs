@@ -260,10 +260,10 @@ async fn the_session_of_a_disabled_person_is_worth_nothing() {
 async fn every_role_gets_what_the_policy_allows_and_hears_403_for_the_rest() {
     check(async |app| {
         let mut people = Vec::new();
-        app.sign().await;
         for role in Role::ALL {
             people.push((role, app.person(&[role]).await));
         }
+        app.sign().await;
         let of = |role: Role| &people.iter().find(|(r, _)| *r == role).expect("one of each").1;
         let ids = furnish(of(Role::Contributor), of(Role::Messaging)).await;
         for (n, (role, person)) in people.iter().enumerate() {

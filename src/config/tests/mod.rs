@@ -259,6 +259,38 @@ fn alerts_that_could_not_be_told_are_refused() {
 }
 
 #[test]
+fn a_stream_that_could_not_be_safe_is_refused() {
+    let mut place = Place::new();
+    let long = place.file("long", "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz\n", 0o600);
+    let secret = format!("webhook_secret_file = \"{}\"\n", long.display());
+    place.toml(&format!(
+        "[stream]\nsyslog_host = \"siem.example.org\"\nsyslog_format = \"cef\"\nwebhook_url = \"https://siem.example.org/x\"\n{secret}file = \"/var/log/trail\"\n"
+    ));
+    let config = place.load();
+    let syslog = config.stream.syslog.clone().expect("set");
+    assert_eq!((syslog.host.as_str(), syslog.port, syslog.trust.is_some(), syslog.any_close), ("siem.example.org", 6514, true, false));
+    assert!(config.stream.webhook.is_some() && config.stream.file.is_some());
+    assert_eq!(shown(&config, "stream.webhook_secret").0, "********");
+    for (text, why) in [
+        ("syslog_host = \"siem.example.org\"\nsyslog_tls = \"none\"\n", "another machine"),
+        ("syslog_host = \"127.0.0.1\"\nsyslog_tls = \"none\"\nsyslog_ca = \"/x\"\n", "leave one of them out"),
+        ("syslog_host = \"siem.example.org:6514\"\n", "host name"),
+        ("syslog_port = 1\n", "`stream.syslog_host` is not"),
+        ("syslog_confirm = \"close\"\n", "`stream.syslog_host` is not"),
+        ("webhook_url = \"https://siem.example.org/x\"\n", "`stream.webhook_secret_file`"),
+        ("file = \"trail.jsonl\"\n", "the whole path"),
+    ] {
+        place.toml(&format!("[stream]\n{text}"));
+        let said = place.fault();
+        assert!(said.contains(why), "{text}: {said}");
+    }
+    place.toml(&format!("[stream]\nwebhook_url = \"http://siem.example.org/x\"\n{secret}"));
+    assert!(place.fault().contains("https://"));
+    place.toml("[stream]\nsyslog_host = \"127.0.0.1\"\nsyslog_tls = \"none\"\n");
+    assert!(place.load().stream.syslog.is_some_and(|to| to.trust.is_none() && to.port == 601));
+}
+
+#[test]
 fn empty_values_control_characters_and_bad_encodings_are_refused() {
     use std::os::unix::ffi::OsStringExt as _;
     let mut place = Place::new();

@@ -134,3 +134,27 @@ async fn the_receivers_are_an_entry_whenever_they_are_others_and_hold_no_secret(
     assert!(app.db_actions().await.iter().any(|a| a == "stream.configure ok"));
     app.finish().await;
 }
+
+#[tokio::test]
+async fn after_a_new_origin_the_stream_goes_on_with_the_next_log() {
+    if crate::support::app::on_postgres() {
+        println!("skipped: the server is stopped and opened by its folder here");
+        return;
+    }
+    let hooks = FakeHooks::start().await;
+    hooks.answer(&[HookAnswer::Status(500)]);
+    let app = TestApp::new(&borrowed(&hooks.stream_flags())).await;
+    wait_until(&app, Kind::Webhook, |state| state.attempts >= 1).await;
+    grown(&app).await;
+    // What was left unsent of the first log is not what was signed.
+    tamper(&app, "update audit_chain set leaf_hash = prev where seq = 4").await;
+    app.app.db.latch_fault("leaves");
+    let app = app.new_origin().await;
+    grown(&app).await;
+    let state = wait_until(&app, Kind::Webhook, |state| state.log == 2 && state.next_seq > 6).await;
+    assert!(!app.app.db.in_fault() && state.failed.is_none());
+    let of_second = |hit: &&Hit| hit.json()["data"]["origin"] == "test.example/audit/2";
+    let second: Vec<Hit> = hooks.hits().iter().filter(of_second).cloned().collect();
+    assert_gapless(&seqs(&second), seqs(&second).iter().max().expect("entries") + 1);
+    app.finish().await;
+}

@@ -1,6 +1,6 @@
 //! A fresh installation per test: own data folder, own database, a clock that stands still.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use axum::Router;
@@ -65,7 +65,12 @@ pub async fn check_with(flags: &[(&str, &str)], test: impl AsyncFnOnce(&TestApp)
 impl TestApp {
     /// A fresh installation, started.
     pub async fn new(flags: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+        Self::new_in(&std::env::temp_dir(), flags).await
+    }
+
+    /// The same below a folder.
+    pub async fn new_in(parent: &Path, flags: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir_in(parent).expect("a temporary folder");
         let mut databases = Vec::new();
         let mut all: Vec<(String, String)> = [
             ("data", folder.path().join("data").display().to_string()),
@@ -114,6 +119,17 @@ impl TestApp {
 
     /// Starts again on what lies there, after the installation was closed.
     pub async fn restart_closed(self) -> Self {
+        let mut again = Self::open(self.folder, self.flags, self.clock).await;
+        again.databases = self.databases;
+        again
+    }
+
+    /// Stops, takes over a new origin as the console does, and starts again.
+    pub async fn new_origin(mut self) -> Self {
+        let config = self.app.config.clone();
+        self.installation.take().expect("open").close().await;
+        let data = DataFolder::open(&config.data, false).expect("the data folder");
+        countersign::app::new_origin(&config, &data, "a test").await.expect("a new origin");
         let mut again = Self::open(self.folder, self.flags, self.clock).await;
         again.databases = self.databases;
         again
