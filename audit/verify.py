@@ -874,6 +874,7 @@ class Report:
         return self.integrity() or (3 if "not_met" in (self.quorum, self.freshness) else 0)
 
     def to_json(self):
+        """Canonical JSON has no integer above 2^53 − 1; a larger one is null."""
         values = {
             "computed_root": self.computed_root and tobase64(self.computed_root),
             "cosignatures": self.cosigned,
@@ -898,7 +899,7 @@ class Report:
             "size": self.size,
             "tiles_checked": self.tiles_checked,
         }
-        return json.dumps(values, ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
+        return json.dumps(in_range(values), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
 
     def to_text(self):
         lines = [TITLES[self.exit()]]
@@ -925,6 +926,14 @@ class Report:
         lines += ["Notes"] * bool(self.notes) + ["  - " + note for note in self.notes]
         lines += ["Not checked"] + ["  - " + part for part in NOT_CHECKED]
         return "".join(re.sub(r"[\x00-\x1f\x7f-\x9f]", "\ufffd", line) + "\n" for line in lines)
+
+
+def in_range(value):
+    if type(value) is dict:
+        return {key: in_range(item) for key, item in value.items()}
+    if type(value) is list:
+        return [in_range(item) for item in value]
+    return None if type(value) is int and value > INTEGER_MAX else value
 
 
 def told(finding):

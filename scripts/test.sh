@@ -37,6 +37,9 @@ suite() {
 say "the suite on SQLite"
 TEST_DATABASE=sqlite suite
 
+say "exports verified by other people's programs"
+scripts/strangers.sh
+
 say "the suite on PostgreSQL"
 if ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; then
     # shellcheck source=scripts/postgres.sh

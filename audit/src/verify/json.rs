@@ -9,7 +9,7 @@ use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visit
 
 use super::Error;
 
-const INTEGER_MAX: i64 = (1 << 53) - 1;
+pub(super) const INTEGER_MAX: i64 = (1 << 53) - 1;
 const DEPTH_MAX: usize = 16;
 
 /// A value as read.

@@ -130,8 +130,9 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
+/// Canonical JSON has no integer above 2^53 − 1, and no log has as many entries.
 fn count(count: u64) -> Value {
-    Value::Int(i64::try_from(count).unwrap_or(i64::MAX))
+    i64::try_from(count).ok().filter(|count| *count <= json::INTEGER_MAX).map_or(Value::Null, Value::Int)
 }
 
 fn hash(hash: Hash) -> Value {

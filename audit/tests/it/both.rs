@@ -55,6 +55,10 @@ impl Cases {
         python_is_here().then(|| Self { dir: folder(name), all: Vec::new() })
     }
 
+    pub fn count(&self) -> usize {
+        self.all.len()
+    }
+
     pub fn place(&self, at: usize) -> PathBuf {
         self.dir.join(at.to_string())
     }

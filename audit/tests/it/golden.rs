@@ -10,7 +10,10 @@ use countersign_audit::{
     write::{checkpoint, commitment::commit, leaf, tree::Frontier},
 };
 
-use crate::support::{Export, ORIGIN, event, key, log, root, seed, vkey};
+use crate::{
+    support::{Export, ORIGIN, event, key, log, root, seed, vkey},
+    witnesses::{cosigned, witness},
+};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors");
 
@@ -63,6 +66,20 @@ fn the_vectors_verify() {
         assert_eq!((report.entries_checked, report.tiles_checked, report.size), (size, tiles, Some(size)));
         assert_eq!(report.computed_root, report.root);
     }
+}
+
+/// `scripts/strangers.sh` hands this export to programs by other people, who read its cosignature too.
+#[test]
+fn a_fresh_export_lies_ready_for_other_programs() {
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strangers");
+    let _ = fs::remove_dir_all(&dir);
+    let mut export = Export::new(log(700), true);
+    let note = cosigned(&String::from_utf8(export.files["checkpoint"].clone()).expect("UTF-8"), "witness.example/w1", 1_763_777_508);
+    export.files.insert("checkpoint".to_owned(), note.into_bytes());
+    export.write(&dir);
+    fs::write(dir.join("vkey"), format!("{}\n", key().vkey(ORIGIN))).expect("written");
+    fs::write(dir.join("witness"), format!("{}\n", witness("witness.example/w1").vkey("witness.example/w1"))).expect("written");
+    assert_eq!(bundle::directory(&dir, &vkey()).exit_code(), 0);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! One binary; `support` makes logs and exports from fixed seeds, so every run sees the same bytes.
 
 mod asked;
+mod attacks;
 mod both;
 mod command;
 mod exports;

@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# Exports verified by programs of other people: the golden one and one that the suite has just written. The programs come from
+# PyPI by the hashes in audit/tests/strangers, into a cache outside the checkout. Offline it skips aloud; under CI=true it fails.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+target="${CARGO_TARGET_DIR:-$HOME/.cache/countersign-target}"
+lack() { if [ "${CI:-}" = true ]; then echo "missing: $1"; exit 1; fi; echo "SKIP: $1 is missing"; exit 0; }
+command -v python3 >/dev/null || lack "Python (apt-get install python3)"
+here=audit/tests/strangers
+tools="$HOME/.cache/countersign-tools/strangers-$(cat "$here"/*.txt | sha256sum | cut -c1-12)-$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')"
+if [ ! -e "$tools/complete" ]; then
+    rm -rf "$tools"
+    mkdir -p "$tools"
+    python3 -m pip --version >/dev/null 2>&1 || lack "pip (apt-get install python3-pip)"
+    get() { PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary :all: --target "$tools" -r "$1"; }
+    get "$here/requirements.txt" || lack "the Python packages of $here/requirements.txt"
+    if python3 -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+        get "$here/newer.txt" || lack "the Python packages of $here/newer.txt"
+    fi
+    touch "$tools/complete"
+fi
+python3 -c 'import sys; sys.exit(sys.version_info < (3, 12))' || echo "SKIP: aics-tlog needs Python 3.12"
+export PYTHONPATH="$tools" PYTHONDONTWRITEBYTECODE=1
+python3 "$here/verify.py" audit/tests/vectors/three-hundred audit/tests/vectors/vkey
+fresh="$target/tmp/strangers"
+[ -e "$fresh/checkpoint" ] || { echo "missing: $fresh, which the suite writes"; exit 1; }
+python3 "$here/verify.py" "$fresh" "$fresh/vkey" "$fresh/witness"
