@@ -10,6 +10,7 @@ mod disk;
 mod evidence;
 mod guards;
 mod identity;
+mod insights;
 mod kill;
 mod log;
 mod messages;

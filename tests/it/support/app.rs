@@ -188,7 +188,7 @@ impl TestApp {
     /// Every guarded row names an entry, and the entry names an act (no change without its entry). Work that is still under way
     /// may commit between the sequencer's turn and the count, so a row has a few turns to find its place; a real orphan never does.
     async fn assert_no_orphans(&self) {
-        for table in ["person", "person_role", "recovery_code", "link", "session", "api_token", "evidence", "message", "review"] {
+        for table in ["person", "person_role", "recovery_code", "link", "session", "api_token", "evidence", "message", "review", "saved_view"] {
             let sql = format!("select count(*) from {table} t left join audit_chain c on c.event_id = t.last_audit_id where c.event_id is null");
             let mut orphans = 0_i64;
             for _ in 0..20 {
