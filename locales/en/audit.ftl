@@ -174,3 +174,41 @@ action-trail-review = Sign off entries
 action-trail-read = Read the trail
 action-trail-open = Open personal values in an export
 action-stream-configure = Stream the trail to other receivers
+action-view-delete = Delete a saved view
+action-view-save = Save a view
+
+## Saved views
+
+views-title = Saved views
+views-manage = Delete saved views
+view-delete = Delete
+view-name = Save these filters as
+view-save = Save
+error-view-empty = Choose a filter first; a view without one is the whole trail
+
+## Insights
+
+insights-title = Insights
+insights-lead = When how much was recorded, and what may deserve a look. Nothing here is a verdict.
+insights-found = { $days ->
+    [one] Worth a look, last day
+   *[other] Worth a look, last { $days } days
+}
+insights-none = Nothing stands out.
+insights-open = See the entries
+insights-days = Entries a day, last 30 days
+insights-hours = Entries by weekday and hour, last four weeks
+insights-hours-hint = From Monday above to Sunday below, from midnight on the left. The fuller the colour, the more entries.
+insight-failures = { $count } failed sign-ins soon after each other
+insight-exports = An export outside 06:00 to 20:00 by
+insight-addresses = An administrator signed in from a new address:
+insight-roles = Roles were changed of
+insight-denials = { $count } refusals soon after each other to
+col-day = Day
+weekday-1 = Monday
+weekday-2 = Tuesday
+weekday-3 = Wednesday
+weekday-4 = Thursday
+weekday-5 = Friday
+weekday-6 = Saturday
+weekday-7 = Sunday

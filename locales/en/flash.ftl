@@ -22,3 +22,5 @@ flash-text-message-sent = The message is on its way.
 flash-text-message-held = The message is held. The reason stands below.
 
 flash-text-review-signed = The review is signed.
+flash-text-view-saved = The view is saved.
+flash-text-view-deleted = The view is deleted.

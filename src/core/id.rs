@@ -34,6 +34,7 @@ macro_rules! for_each_id {
         $then!(KeyId, "key");
         $then!(RequestId, "req");
         $then!(ReviewId, "rvw");
+        $then!(ViewId, "viw");
     };
 }
 

@@ -2,9 +2,11 @@
 //! Must stay true: reading and exporting are entries too, recorded before anything is shown; nothing here changes an entry,
 //! and an export holds exactly what its checkpoint covers.
 
+pub mod activity;
 mod dossier;
 pub mod export;
 pub mod filter;
+pub mod insights;
 pub mod origin;
 pub mod read;
 pub mod review;
@@ -16,14 +18,17 @@ pub mod sql;
 mod tar;
 #[cfg(test)]
 mod tests;
+pub mod view;
 pub mod web;
 mod web_api;
 mod web_entry;
 mod web_export;
+mod web_insights;
 mod web_log;
 mod web_review;
 mod web_review_api;
 mod web_review_new;
+mod web_view;
 mod zip;
 
 pub use web_api::api_doc;
@@ -45,6 +50,10 @@ crate::acts! {
     Remind = "trail.remind" on crate::policy::On,
     /// Open sealed values in an export of it.
     Open = "trail.open" on crate::policy::On,
+    /// Keep filters under a name.
+    SaveView = "view.save" on crate::policy::On,
+    /// Delete such a view.
+    DeleteView = "view.delete" on crate::policy::On,
     /// Take over a new origin.
     NewOrigin = "trail.new_origin" on crate::policy::On,
 }
@@ -58,6 +67,9 @@ pub enum Error {
     /// No checkpoint covers what was asked for yet.
     #[error("no signed checkpoint covers this yet; try again in a second")]
     NoCheckpoint,
+    /// Nobody keeps more views than are allowed.
+    #[error("there are too many views; delete one first")]
+    TooMany,
     /// A review needs a range of entries that are there, of a bounded length.
     #[error("the range is not one that can be reviewed")]
     Range,

@@ -77,13 +77,13 @@ pub struct Looked {
 }
 
 crate::row! {
-    struct PlaceRow { seq: i64, body: Vec<u8> }
+    pub(super) struct PlaceRow { pub seq: i64, pub body: Vec<u8> }
 }
 
 /// An entry of a range: its place, what it says, and its columns.
-struct InRange {
-    row: PlaceRow,
-    columns: Columns,
+pub(super) struct InRange {
+    pub row: PlaceRow,
+    pub columns: Columns,
 }
 
 impl<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> for InRange {

@@ -60,6 +60,48 @@ pub const CORRECTION_OF: &str = "select id from review where corrects = $1";
 pub const COVERED: &str = "select r.from_seq, r.to_seq from review r where r.log = $1 and (r.whole + 0) = 1 and not exists (select 1 from review n where n.corrects = r.id) order by r.to_seq desc limit $2";
 pub const LAST_REMINDER: &str = "select at from audit_event where action = 'trail.remind' order by id desc limit 1";
 
+pub const LOCK_VIEWS: &str = "insert into fixed (name, value) values ('view_lock', '') on conflict (name) do update set value = excluded.value";
+pub const COUNT_VIEWS: &str = "select count(*) from saved_view where person_id = $1 and deleted_at is null";
+pub const INSERT_VIEW: &str = "insert into saved_view (id, person_id, sealed, made_at, last_audit_id) values ($2, $3, $4, $5, $1)";
+pub const DELETE_VIEW: &str =
+    "update saved_view set deleted_at = $4, sealed = null, last_audit_id = $1 where id = $2 and person_id = $3 and deleted_at is null";
+pub const VIEWS: &str = "select id, sealed from saved_view where person_id = $1 and deleted_at is null order by id desc limit 50";
+pub const VIEW: &str = "select id, sealed from saved_view where id = $1 and person_id = $2 and deleted_at is null";
+
+/// For each of 24 ids the place of the first entry that does not sort before it: log and place in one number.
+pub const PLACES_AT: &str = "select cast(b.column1 as bigint) as n, cast((select c.log * 1000000000000000 + c.seq from audit_event e cross join audit_chain c where c.event_id = e.id and e.id >= b.column2 order by e.id limit 1) as bigint) as place from (values (0, cast($1 as text)), (1, cast($2 as text)), (2, cast($3 as text)), (3, cast($4 as text)), (4, cast($5 as text)), (5, cast($6 as text)), (6, cast($7 as text)), (7, cast($8 as text)), (8, cast($9 as text)), (9, cast($10 as text)), (10, cast($11 as text)), (11, cast($12 as text)), (12, cast($13 as text)), (13, cast($14 as text)), (14, cast($15 as text)), (15, cast($16 as text)), (16, cast($17 as text)), (17, cast($18 as text)), (18, cast($19 as text)), (19, cast($20 as text)), (20, cast($21 as text)), (21, cast($22 as text)), (22, cast($23 as text)), (23, cast($24 as text))) b";
+pub const RECENT_OF_ACTION: &str = "select c.seq, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_event e cross join audit_chain c where c.event_id = e.id and c.log = $1 and e.action = $2 and e.id > $3 order by e.id desc limit $4";
+pub const RECENT_OF_OUTCOME: &str = "select c.seq, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_event e cross join audit_chain c where c.event_id = e.id and c.log = $1 and e.outcome = $2 and e.id > $3 order by e.id desc limit $4";
+pub const SIGN_INS_OF: &str = "select e.id, c.seq, e.at, e.address_ix from audit_event e cross join audit_chain c where c.event_id = e.id and c.log = $1 and e.object_id = $2 and e.id > $3 and (e.action || '') = 'session.totp' and (e.outcome || '') = 'ok' and e.address_ix is not null order by e.id desc limit $4";
+/// Earlier sign-ins of somebody among the last thousand entries about them, and those from one address.
+pub const EARLIER_SIGN_INS: &str = "select count(*), cast(coalesce(sum(case when s.address_ix = $3 then 1 else 0 end), 0) as bigint) from (select e.address_ix, e.action, e.outcome from audit_event e where e.object_id = $1 and e.id < $2 order by e.id desc limit 1000) s where s.action = 'session.totp' and s.outcome = 'ok' and s.address_ix is not null";
+
 /// Every whole statement of this slice, for the test that prepares them all.
-pub const ALL: &[&str] =
-    &[ROWS, ENTRY, AT_PLACE, LINKS, LOGS, ORIGIN, COUNT_PENDING, DROP_PENDING, IN_RANGE, REVIEW, REVIEWS, INSERT_REVIEW, CORRECTION_OF, COVERED, LAST_REMINDER];
+pub const ALL: &[&str] = &[
+    ROWS,
+    ENTRY,
+    AT_PLACE,
+    LINKS,
+    LOGS,
+    ORIGIN,
+    COUNT_PENDING,
+    DROP_PENDING,
+    IN_RANGE,
+    REVIEW,
+    REVIEWS,
+    INSERT_REVIEW,
+    CORRECTION_OF,
+    COVERED,
+    LAST_REMINDER,
+    LOCK_VIEWS,
+    COUNT_VIEWS,
+    INSERT_VIEW,
+    DELETE_VIEW,
+    VIEWS,
+    VIEW,
+    PLACES_AT,
+    RECENT_OF_ACTION,
+    RECENT_OF_OUTCOME,
+    SIGN_INS_OF,
+    EARLIER_SIGN_INS,
+];

@@ -51,6 +51,14 @@ allow = ["console"]
 category = "trail"
 says = ""
 allow = ["compliance"]
+[act."view.save"]
+category = "trail"
+says = ""
+allow = ["compliance"]
+[act."view.delete"]
+category = "trail"
+says = ""
+allow = ["compliance"]
 [act."trail.remind"]
 category = "trail"
 says = ""

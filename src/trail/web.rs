@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::filter::{At, Filter, Misread, OUTCOMES, Raw};
 use super::read::{self, Entry, Opened};
-use super::{Error, Export, Open, Read, Review, web_api, web_entry, web_export, web_log, web_review};
+use super::{Error, Export, Open, Read, Review, SaveView, web_api, web_entry, web_export, web_insights, web_log, web_review, web_view};
 use crate::core::id::EventId;
 use crate::db::Detail;
 use crate::http::recently;
@@ -28,6 +28,8 @@ pub fn routes() -> Routes {
         .get("/api/v1/audit", Rule::Act("trail.read"), web_api::get_api)
         .and(web_log::routes())
         .and(web_review::routes())
+        .and(web_insights::routes())
+        .and(web_view::routes())
 }
 
 /// How an error of this slice is told.
@@ -36,6 +38,7 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::NotFound => http::Error::not_found(),
         Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
+        Error::TooMany => http::Error::conflict("too_many_of"),
         Error::Range => http::Error::field("first", "is not the beginning of a range of entries that can be reviewed"),
         Error::NotEmpty(_) | Error::NoFault | Error::OwnAlone | Error::Differs | Error::Corrected => http::Error::conflict("state"),
         Error::Db(error) => error.into(),
@@ -72,6 +75,12 @@ struct Row {
 }
 
 #[derive(Serialize)]
+struct View {
+    id: String,
+    name: String,
+}
+
+#[derive(Serialize)]
 struct Log {
     origin: String,
     href: String,
@@ -85,6 +94,8 @@ struct ListPage {
     actions: Vec<String>,
     outcomes: Vec<&'static str>,
     chips: Vec<Chip>,
+    views: Vec<View>,
+    may_save: bool,
     zone: String,
     entries: Vec<Row>,
     newer: Option<String>,
@@ -161,7 +172,14 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
     // Only what the list shows can be signed off.
     let range = filter_error.is_none() && !raw.first.is_empty() && !raw.last.is_empty();
     let may_review = range && ctx.app.policy.can::<Review>(&ctx.actor, &On::any("review"));
+    let policy = &ctx.app.policy;
+    let views = match ctx.actor.person() {
+        Some(person) => super::view::of(&ctx.app.db, person).await?,
+        None => Vec::new(),
+    };
     Ok(ListPage {
+        may_save: filter_error.is_none() && !raw.used().is_empty() && policy.can::<SaveView>(&ctx.actor, &On::any("view")),
+        views: views.into_iter().map(|v| View { id: v.id.to_string(), name: v.kept.name }).collect(),
         filter_error,
         review_href: may_review.then(|| format!("/audit/reviews/new?{}", raw.query("", None))),
         actions: ctx.app.policy.rules().map(|(name, _)| name.to_owned()).collect(),
@@ -284,6 +302,8 @@ mod tests {
             filter_error: Some(text("No.")),
             actions: vec![text("trail.read")],
             outcomes: OUTCOMES.iter().map(|(shown, _)| *shown).collect(),
+            views: vec![View { id: text("viw_1"), name: text("<u>") }],
+            may_save: true,
             chips: vec![Chip { label: text("Who"), value: text("anna"), href: text("/audit") }],
             zone: text("UTC"),
             entries: vec![row],
@@ -305,6 +325,8 @@ mod tests {
             logs: Vec::new(),
             may_export: false,
             review_href: None,
+            views: Vec::new(),
+            may_save: false,
             ..page
         };
         super::super::tests::render("audit/list.html", &empty);

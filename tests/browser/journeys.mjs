@@ -173,7 +173,7 @@ const tour = async (browser) => {
   const { url, people } = JSON.parse(first);
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
-    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit/3', '/evidence', 'evidence', '/policies'],
+    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
     contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name'],
     messaging: ['/', '/messages', 'message', '/messages/sandbox'],
     intake: ['/'],
@@ -194,6 +194,19 @@ const tour = async (browser) => {
       if (path === 'person') path = await hrefs('/admin/users', /\/admin\/users\/usr_[0-9a-f]{32}/);
       if (path === 'confirm') path = `${await hrefs('/admin/users', /\/admin\/users\/usr_[0-9a-f]{32}/)}/disable`;
       if (path === 'evidence') path = await hrefs('/evidence', /\/evidence\/evd_[0-9a-f]{32}/);
+      if (path === 'view') {
+        await page.goto(`${url}/audit?outcome=denied`);
+        await page.fill('form[action="/audit/views"] [name=name]', 'Refusals');
+        await submit(page, 'form[action="/audit/views"] button');
+        path = '/audit';
+      }
+      if (path === 'review') {
+        await page.goto(`${url}/audit/reviews/new?first=0&last=9&sample=3`);
+        await page.fill('[name=comment]', 'Ten entries of the start.');
+        await submit(page, 'form[action="/audit/reviews"] button.primary');
+        path = new URL(page.url()).pathname;
+        check('a review is signed', /\/audit\/reviews\/rvw_/.test(path), page.url());
+      }
       if (path === 'message') path = await hrefs('/messages', /\/messages\/msg_[0-9a-f]{32}/);
       for (const [mode, width, scheme] of [['light', 1280, 'light'], ['dark', 1280, 'dark'], ['320', 320, 'light']]) {
         await page.setViewportSize({ width, height: 900 });

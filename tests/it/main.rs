@@ -11,6 +11,7 @@ mod evidence;
 mod export;
 mod guards;
 mod identity;
+mod insights;
 mod kill;
 mod log;
 mod messages;

@@ -79,6 +79,13 @@ async fn markup_planted_in_every_text_stays_text_on_every_page() {
             agent.send(request).await.expect(303);
         }
         app.sign().await;
+        let signed = [("first", "0"), ("last", "3"), ("actor", MARKUP), ("finding", "question"), ("comment", MARKUP)];
+        let review = all.post("/audit/reviews", &signed).await.expect(303).location().to_owned();
+        assert!(
+            inert("review again", &all.post("/audit/reviews", &[&signed[..3], &[("finding", MARKUP), ("comment", MARKUP)]].concat()).await.expect(422)) > 0
+        );
+        all.post("/audit/views", &[("name", MARKUP), ("actor", MARKUP)]).await.expect(422);
+        all.post("/audit/views", &[("name", &MARKUP[..60]), ("actor", MARKUP)]).await.expect(303);
 
         let listed = all.get("/admin/users?q=planted").await.expect(200).text();
         let id = listed
@@ -95,6 +102,7 @@ async fn markup_planted_in_every_text_stays_text_on_every_page() {
             };
             paths.extend(table().iter().filter(|r| r.method == Method::GET && !is_api(r.path)).map(|r| ids.path(r.path)));
         }
+        paths.push(review);
         paths.extend((0..entries(app).await).map(|seq| format!("/audit/{seq}")));
         let q = serde_urlencoded::to_string([("q", MARKUP)]).expect("a query");
         let v = &q[2..];
