@@ -1136,8 +1136,9 @@ class Asked:
 
     def __init__(self, key=None, policy=None, kept=(), max_age=None, now=None):
         self.key, self.policy, self.kept, self.max_age = key, policy, list(kept), max_age
-        self.now_by = max_age if max_age is None else "clock" if now is None else "given"
-        self.now = max_age if max_age is None else int(time.time()) if now is None else now
+        self.now, self.now_by = now, "given"
+        if now is None:
+            self.now, self.now_by = int(time.time()), "clock"
 
 
 def verify(folder, asked):
