@@ -187,7 +187,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (12, 12));
+        assert_eq!((prefixes.len(), kinds), (13, 13));
     }
 
     proptest! {

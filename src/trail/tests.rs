@@ -12,6 +12,7 @@ use countersign_audit::verify::vkey::Vkey;
 use super::export::{Report, folder};
 use super::filter::{At, Filter, Raw};
 use super::origin::new_origin;
+use super::review::{Range, look};
 use super::{Error, Export, NewOrigin, Read, read};
 use crate::core::clock::{Clock, DAY, SECOND};
 use crate::core::rng::Rng;
@@ -146,6 +147,20 @@ impl House {
         read::page(&self.db, &filter, &At::Newest).await.expect("a page").entries.iter().map(|e| e.seq).collect()
     }
 
+    /// A review of everything there is finds by the leaves what the list finds by the columns.
+    async fn counts_alike(&self, raw: Raw, mut seqs: Vec<i64>) {
+        if !raw.first.is_empty() || !raw.last.is_empty() {
+            return;
+        }
+        let raw = Raw { first: "0".into(), last: "2".into(), ..raw };
+        let filter = Filter::read(&self.db, &raw, "UTC", super::ACTS).await.expect("a filter");
+        let range = Range::of(raw, filter).expect("a range");
+        let nobody = "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id");
+        let looked = look(&self.db, &range, &nobody).await.expect("read");
+        seqs.reverse();
+        assert_eq!((looked.matched, looked.differing, looked.own_alone), (seqs, 0, false), "{range:?}");
+    }
+
     fn vkey(&self) -> Vkey {
         Vkey::parse(&self.signer.vkey(&self.db.log().1)).expect("a key")
     }
@@ -234,6 +249,7 @@ async fn every_filter_finds_its_entries_and_all_of_them_together_too() {
         (raw(|r| r.request = "req_0192f0c1a2b37c4d8e5f60718293a4b5".into()), vec![]),
     ] {
         assert_eq!(house.found(&raw).await, seqs, "{raw:?}");
+        house.counts_alike(raw, seqs).await;
     }
     let all = Raw {
         actor: "stranger".into(),

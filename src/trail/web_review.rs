@@ -162,10 +162,11 @@ struct ShowPage {
 }
 
 async fn get_review(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Answer {
-    looked(&ctx, &person, On::one("review", &id), &["review", &id]).await?;
+    let _permit = ctx.permit::<Read>(&On::any("review")).await?;
     let db = &ctx.app.db;
     let id: ReviewId = id.parse().map_err(|_| http::Error::not_found())?;
     let kept = review::by_id(db, &id).await?.ok_or_else(http::Error::not_found)?;
+    looked(&ctx, &person, On::one("review", &id), &["review", id.as_str()]).await?;
     let words = kept.words(db).await?;
     let log = if kept.log == db.log().0 { String::new() } else { kept.log.to_string() };
     let range = Raw { first: kept.from_seq.to_string(), last: kept.to_seq.to_string(), log: log.clone(), ..Raw::default() }.query("", None);

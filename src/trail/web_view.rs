@@ -51,10 +51,12 @@ async fn get_view(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Ans
 }
 
 async fn post_delete(Signed { person, .. }: Signed, Path(id): Path<String>, Posted { ctx, fields }: Posted) -> Answer {
-    let on = On { owner: Some(person.clone()), ..On::one("view", &id) };
-    let permit = ctx.permit::<DeleteView>(&on).await?;
+    // What is no id is nobody's to put into an entry, not even into one of a refusal.
+    let id = id.parse::<ViewId>().ok();
+    let on = id.as_ref().map_or_else(|| On::any("view"), |id| On::one("view", id));
+    let permit = ctx.permit::<DeleteView>(&On { owner: Some(person.clone()), ..on }).await?;
     fields.finish()?;
-    let id: ViewId = id.parse().map_err(|_| http::Error::not_found())?;
+    let id = id.ok_or_else(http::Error::not_found)?;
     view::delete(&ctx.app.db, permit, &person, &id).await?;
     Ok(ctx.go("/audit", "view-deleted"))
 }
