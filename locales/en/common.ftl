@@ -67,9 +67,9 @@ seal-size = { $count ->
     [one] { $shown } entry.
    *[other] { $shown } entries.
 }
-seal-verified = Verified to entry { $shown }.
+seal-verified = The first { $shown } are verified.
 seal-checkpoint = Last signed checkpoint:
-seal-witnessed = Countersigned by { $by } of { $of } witnesses to entry { $shown }, confirmed
+seal-witnessed = Countersigned by { $by } of { $of } witnesses: the first { $shown } entries, confirmed
 seal-unwitnessed = No quorum of witnesses has countersigned it yet.
 seal-stale = That is too long ago: see the status page.
 seal-limit = This proves nothing was changed before the last checkpoint someone else holds. What came after could still be rewritten by whoever holds both this server and its key.
