@@ -154,6 +154,7 @@ action-person-reset-totp = Reset a person's authenticator
 action-person-unlock = Unlock an account
 action-policy-read = See the policies
 action-server-start = Server start
+action-server-heartbeat = Sign of life
 action-session-confirm = Confirm identity again
 action-session-demo = Sign in to the demonstration
 action-session-end-all = End a person's sessions

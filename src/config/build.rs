@@ -47,6 +47,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         limits: limits(&mut reader),
         alerts: alerts(&mut reader),
         witness: witnesses(&mut reader),
+        heartbeat: reader.number::<i64>("trail.heartbeat_secs").saturating_mul(SECOND),
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         sandbox: Sandbox {

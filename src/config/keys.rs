@@ -217,6 +217,12 @@ pub static KEYS: &[Key] = &[
         Value("warn"),
         "What happens beyond these bounds: operators are alerted, and people are not managed or nothing is sent until a quorum confirms again.",
     ),
+    key(
+        "trail.heartbeat_secs",
+        Integer(0, 86_400),
+        Value("600"),
+        "How often an entry says that the server lives, how its clock stands and what witnesses confirmed; 0 is never.",
+    ),
     key("sandbox.enabled", Bool, Value("false"), "Whether the built-in gateway that only pretends to send may be used."),
     key("sandbox.delay_ms", Integer(0, 60_000), Value("400"), "How long the pretended gateway takes for a message."),
     key("sandbox.failure_percent", Integer(0, 100), Value("10"), "How many of a hundred messages it fails."),

@@ -77,6 +77,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Who countersigns the trail.
     pub witness: Witnesses,
+    /// How often the trail gets a sign of life; zero is never.
+    pub heartbeat: crate::core::clock::Micros,
     /// Where the trail is streamed to.
     pub stream: Stream,
     /// What is kept free on the disk.

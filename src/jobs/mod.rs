@@ -1,6 +1,7 @@
 //! What is due beside the requests: notices, gathered entries, sweeps. Bounded work, then rest.
 
 mod alerts;
+mod heartbeat;
 mod letter;
 mod mailer;
 mod tell;
@@ -44,12 +45,16 @@ pub async fn run(app: App, stop: CancellationToken) {
 async fn keep_house(app: &App, stop: &CancellationToken) {
     let (mut minute, mut hour, mut review) = (app.db.clock().now(), 0, 0);
     let mut keys = Sweep::default();
+    let mut heart = heartbeat::Heart::new(app);
     while !stop.is_cancelled() {
         let now = app.db.clock().now();
         if due(&mut minute, now, MINUTE)
             && let Err(error) = app.door.flush(app).await
         {
             tracing::error!(error = %error, "gathered entries were not written");
+        }
+        if let Err(fault) = heart.beat_if_due(app).await {
+            tracing::error!(fault = fault.chain(), "no sign of life was written");
         }
         if due(&mut hour, now, HOUR)
             && let Err(fault) = sweep(app, &mut keys).await

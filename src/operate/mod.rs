@@ -11,6 +11,8 @@ pub mod web;
 crate::acts! {
     /// The server started.
     Start = "server.start" on crate::policy::On,
+    /// The server runs.
+    Heartbeat = "server.heartbeat" on crate::policy::On,
     /// See the policies.
     ReadPolicy = "policy.read" on crate::policy::On,
     /// See settings and status.

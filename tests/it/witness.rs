@@ -274,6 +274,33 @@ async fn too_many_entries_without_a_quorum_are_too_many() {
 }
 
 #[tokio::test]
+async fn a_sign_of_life_holds_what_witnesses_confirmed_and_tells_of_a_clock_that_was_set() {
+    let witness = TestWitness::start("w", &Clock::fixed(NOON)).await;
+    let (app, _folder) = watched_by(&[&witness], 1, &[("trail.heartbeat_secs", "1")]).await;
+    let confirmed = round(&app).await.confirmed.expect("confirmed").size;
+    let note = app.app.db.cosigned(1, &app.app.db.covering_checkpoint(1, confirmed - 1).await.expect("reads").expect("kept")).await.expect("reads");
+    // The standing clock is set by an hour; the one that is not set goes on.
+    app.advance(3600);
+    let mut beats: Vec<serde_json::Value> = Vec::new();
+    for _ in 0..200 {
+        app.app.db.settle().await.expect("settles");
+        let found: Vec<(Vec<u8>,)> =
+            app.app.db.query("select body from audit_event where action = 'server.heartbeat' order by id limit 9").all().await.expect("reads");
+        beats = found.iter().map(|(body,)| serde_json::from_slice(body).expect("JSON")).collect();
+        if beats.iter().any(|b| b["data"]["anchor_size"].as_i64() == Some(confirmed)) {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let beat = beats.iter().find(|b| b["data"]["anchor_size"].as_i64() == Some(confirmed)).expect("a sign of life");
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(note));
+    assert_eq!(beat["data"]["anchor_sha256"].as_str(), Some(hash.as_str()));
+    assert!(beats.iter().any(|b| b["data"]["clock_step_us"].as_i64().is_some_and(|step| (3_590..3_610).contains(&(step / SECOND)))), "{beats:?}");
+    assert_eq!((beat["actor"]["type"].as_str(), beat["category"].as_str()), (Some("system"), Some("system")));
+    app.finish().await;
+}
+
+#[tokio::test]
 async fn a_policy_that_cannot_work_stops_the_start() {
     let witness = TestWitness::start("w", &Clock::fixed(NOON)).await;
     let folder = tempfile::tempdir().expect("a folder");

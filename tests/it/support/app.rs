@@ -77,6 +77,8 @@ impl TestApp {
             ("public_url", "http://127.0.0.1:8080".into()),
             ("name", "test.example".into()),
             ("default_region", "US".into()),
+            // Whoever wants it says so: tests count entries and move the clock.
+            ("trail.heartbeat_secs", "0".into()),
             ("sandbox.enabled", "true".into()),
             ("sandbox.delay_ms", "0".into()),
             ("sandbox.failure_percent", "0".into()),
