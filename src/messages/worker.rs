@@ -18,7 +18,7 @@ use super::{Attempt, Error, FIRST, Message, Settle, find, sql};
 use crate::core::clock::{DAY, MINUTE, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::{JobId, MessageId};
-use crate::db::{Chore, Db, DbError, Detail};
+use crate::db::{Chore, Db, DbError, Detail, Restraint};
 use crate::http::App;
 use crate::policy::{Act, Actor, Permit, Policy};
 use crate::vault::OpenError;
@@ -146,7 +146,9 @@ pub async fn work(db: &Db, policy: &Policy, gateway: &dyn Gateway, wake: &Notify
 
 async fn dispatch(db: &Db, jobs: mpsc::Sender<Claimed>, wake: &Notify, stop: &CancellationToken) {
     while !stop.is_cancelled() {
-        let claimed = if db.in_fault() { Vec::new() } else { claim(db, jobs.capacity()).await.unwrap_or_else(none_for_now) };
+        // What cannot be attempted now is not claimed, or it would wait for its lease to run out.
+        let waits = db.in_fault() || db.restraint() == Some(Restraint::Sends);
+        let claimed = if waits { Vec::new() } else { claim(db, jobs.capacity()).await.unwrap_or_else(none_for_now) };
         if claimed.is_empty() {
             tokio::select! {
                 () = wake.notified() => {}
