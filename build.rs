@@ -24,9 +24,8 @@ fn main() {
         files.sort();
         let _ = writeln!(code, "pub(super) const {name}: &[(&str, &str)] = &[");
         for file in files {
-            let path = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join(&file);
             let stem = file.file_stem().and_then(|s| s.to_str()).expect("names are ASCII");
-            let _ = writeln!(code, "    ({stem:?}, include_str!({path:?})),");
+            let _ = writeln!(code, "    ({stem:?}, {}),", included(&file.display().to_string()));
         }
         code.push_str("];\n");
     }
@@ -35,11 +34,15 @@ fn main() {
     let mut files: Vec<_> = fs::read_dir("locales/en").expect("the texts are part of the source").filter_map(Result::ok).map(|e| e.file_name()).collect();
     files.sort();
     for name in files.iter().filter_map(|n| n.to_str()).filter(|n| n.ends_with(".ftl")) {
-        let path = Path::new(&env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("locales/en").join(name);
-        let _ = writeln!(texts, "    ({name:?}, include_str!({path:?})),");
+        let _ = writeln!(texts, "    ({name:?}, {}),", included(&format!("locales/en/{name}")));
     }
     texts.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("locales.rs"), texts).expect("the build folder can be written");
     let out = Path::new(&env::var("OUT_DIR").expect("cargo sets it")).join("migrations.rs");
     fs::write(out, code).expect("the build folder can be written");
+}
+
+/// The text of a file of the source, wherever that lies when it is compiled: a target folder may serve several checkouts.
+fn included(file: &str) -> String {
+    format!("include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))", format!("/{file}"))
 }
