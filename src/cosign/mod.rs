@@ -18,12 +18,14 @@ use crate::config::{Consequence, Witnesses};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::db::checkpoint::CheckpointRow;
-use crate::db::cosignature::{CosignatureRow, WitnessRow, micros};
+use crate::db::cosignature::{CosignatureRow, PAGE_MAX, WitnessRow, micros};
 use crate::db::{Db, Restraint};
 use ask::{Asker, Said};
 
 /// Tries to meet a witness where it stands, in one round.
 const STEPS_MAX: usize = 3;
+/// Pages of cosignatures that one search for a quorum reads, after a start; later ones begin where it ended.
+const PAGES_MAX: usize = 1024;
 /// An export waits so long for witnesses.
 pub const EXPORT_WAIT_MAX: Duration = Duration::from_secs(5);
 /// What a witness that countersigned is said to be.
@@ -172,7 +174,8 @@ impl Cosigner {
     }
 
     async fn found(&self, log: i64) -> Result<Standing, Fault> {
-        let confirmed = confirmed(&self.rules, &self.db.recent_cosignatures(log).await?);
+        let before = self.standing.borrow().confirmed;
+        let confirmed = self.newest_confirmed(log, before.map_or(0, |c| c.size)).await?.or(before);
         let size = self.db.head(log).await?.map_or(0, |head| head.size);
         let from = confirmed.map_or(0, |c| c.size);
         let waiting_since = self.db.covering_checkpoint(log, from).await?.map(|row| row.at);
@@ -180,6 +183,26 @@ impl Cosigner {
         let late = waiting_since.is_some_and(|since| self.db.clock().now() - since > self.settings.unwitnessed_max);
         let stale = late || unwitnessed > self.settings.entries_max;
         Ok(Standing { witnesses: self.rules.witnesses().len(), confirmed, unwitnessed, waiting_since, stale })
+    }
+
+    /// The newest checkpoint that a quorum confirmed, from size `from` on: read backwards in pages, since one witness alone may
+    /// have countersigned many since.
+    async fn newest_confirmed(&self, log: i64, from: i64) -> Result<Option<Confirmed>, Fault> {
+        let mut below = i64::MAX;
+        for _ in 0..PAGES_MAX {
+            let rows = self.db.recent_cosignatures(log, from, below).await?;
+            // The last size of a full page may be cut: the next page begins with it.
+            let cut = rows.last().filter(|_| rows.len() == PAGE_MAX).map(|row| row.size);
+            let whole = rows.partition_point(|row| cut.is_none_or(|cut| row.size > cut));
+            if let Some(found) = confirmed(&self.rules, &rows[..whole]) {
+                return Ok(Some(found));
+            }
+            match cut {
+                Some(size) => below = size + 1,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
     }
 
     /// Meets one witness where it stands, and leads it to `kept`.

@@ -8,12 +8,15 @@ use crate::core::fault::{Context as _, Fault};
 
 const KEEP: &str = "insert into audit_cosignature (log, size, witness, line, at) values ($1, $2, $3, $4, $5) on conflict (log, size, witness) do nothing";
 const OF: &str = "select witness, size, line, at from audit_cosignature where log = $1 and size = $2 order by witness limit 256";
-const RECENT: &str = "select witness, size, line, at from audit_cosignature where log = $1 order by size desc, witness limit 1024";
+const RECENT: &str = "select witness, size, line, at from audit_cosignature where log = $1 and size >= $2 and size < $3 order by size desc, witness limit 1024";
 const STATES: &str = "select witness, size, cosigned_at, tried_at, state from witness_state where log = $1 order by witness limit 256";
 const KEEP_STATE: &str = "insert into witness_state (log, witness, size, cosigned_at, tried_at, state) values ($1, $2, $3, $4, $5, $6) \
      on conflict (log, witness) do update set size = excluded.size, cosigned_at = excluded.cosigned_at, tried_at = excluded.tried_at, state = excluded.state";
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &[KEEP, OF, RECENT, STATES, KEEP_STATE];
+
+/// Cosignatures read at once: those of four checkpoints, were there as many witnesses as a policy may name.
+pub const PAGE_MAX: usize = 1024;
 
 crate::row! {
     /// A cosignature as kept.
@@ -56,12 +59,12 @@ impl Db {
         self.query(OF).bind(log).bind(size).all().await.context("read cosignatures")
     }
 
-    /// The newest cosignatures, those of the largest checkpoint first.
+    /// Cosignatures over checkpoints from size `from` on and below size `below`, those of the largest first, [`PAGE_MAX`] at most.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn recent_cosignatures(&self, log: i64) -> Result<Vec<CosignatureRow>, Fault> {
-        self.query(RECENT).bind(log).all().await.context("read cosignatures")
+    pub async fn recent_cosignatures(&self, log: i64, from: i64, below: i64) -> Result<Vec<CosignatureRow>, Fault> {
+        self.query(RECENT).bind(log).bind(from).bind(below).all().await.context("read cosignatures")
     }
 
     /// A kept checkpoint as a note with every cosignature there is over it.

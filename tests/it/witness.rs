@@ -5,6 +5,7 @@ use std::path::Path;
 use countersign::core::clock::{Clock, SECOND};
 use countersign::core::folder::DataFolder;
 use countersign::cosign::Standing;
+use countersign::db::cosignature::CosignatureRow;
 use countersign::policy::Role;
 use countersign::vault::KeyRing;
 use countersign_audit::verify::checkpoint::Checkpoint;
@@ -90,6 +91,21 @@ async fn a_quorum_confirms_the_trail_and_everything_shown_outside_carries_it() {
     let proof = person.get("/audit/0/proof").await.expect(200).text();
     assert_eq!(proof.matches("\u{2014} ").count(), 4, "{proof}");
     person.get("/").await.expect(200).says("Countersigned by 3 of 3 witnesses");
+    app.finish().await;
+}
+
+#[tokio::test]
+async fn what_a_quorum_confirmed_is_found_again_behind_all_that_one_witness_signed_since() {
+    let clock = Clock::fixed(NOON);
+    let (a, b) = (TestWitness::start("a", &clock).await, TestWitness::start("b", &clock).await);
+    let (app, _folder) = watched_by(&[&a, &b], 2, &[]).await;
+    let confirmed = round(&app).await.confirmed.expect("both").size;
+    let own = app.app.db.cosignatures(1, confirmed).await.expect("reads").remove(0);
+    let since: Vec<_> = (1..=2_500).map(|n| CosignatureRow { size: confirmed + n, ..own.clone() }).collect();
+    app.app.db.keep_round(1, &since, &[]).await.expect("keeps");
+    let app = app.restart().await;
+    let standing = app.app.cosigner.as_ref().expect("there are witnesses").standing();
+    assert_eq!(standing.borrow().confirmed.expect("found").size, confirmed);
     app.finish().await;
 }
 
