@@ -29,6 +29,9 @@ async fn watched_by(witnesses: &[&TestWitness], k: usize, more: &[(&str, &str)])
     let mut flags = vec![("witness.policy", path.as_str()), ("witness.period_secs", "3600")];
     flags.extend(more);
     let app = TestApp::new(&flags).await;
+    // The server asks by itself once when it starts; a witness that knew the log by then would confirm at a time nobody chose.
+    let mut standing = app.app.cosigner.as_ref().expect("there are witnesses").standing();
+    standing.wait_for(|standing| standing.witnesses == witnesses.len()).await.expect("the first round ends");
     for witness in witnesses {
         witness.book.trust(&vkey(&app)).expect("trusted");
     }
