@@ -5,13 +5,15 @@
 
 Without --server it builds the release first. All load goes to 127.0.0.1; all data lies in a temporary folder. Servers
 that are compared run side by side and are asked in turn, so that a busy moment of the machine hits all of them. After
-the build a run takes about two and a half minutes and never starts a step after five. A step that cannot run says why
+the build a run takes about two and a half minutes, and ten more for the long trail; it never starts a step after ten. A step that cannot run says why
 and the others go on. Exit status: 0 measured, 1 with --strict when a goal was missed or a step could not run, 2 when
 there was nothing to measure.
 
 CARGO_TARGET_DIR           where the programs are built (target/ unless set)
 BENCH_SERVER_ENV           more settings for the server, `NAME=value NAME=value`
 BENCH_POSTGRES_URL_FILE    a file with the address of an empty PostgreSQL database, for the acts on PostgreSQL
+BENCH_POSTGRES_KEYS_URL_FILE  another, for the data keys; needed with the first for the long trail
+BENCH_FULL                 ten million entries in the long trail instead of one
 BENCH_DIR                  where the data lies, for another disk (the system's temporary folder unless set)
 """
 
@@ -47,7 +49,7 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", TOP / "target"))
 LOAD = TARGET / "release" / "countersign-bench-load"
 HELLO = TARGET / "release" / "countersign-bench-hello"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "countersign"
-RUN_SECS_MAX = 300
+RUN_SECS_MAX = 600
 SYNC_DELAY_US = 4000
 UPLOAD_BYTES = 99_900_000  # just below the limit of policies/uploads.toml
 NUMBER = "+4915112345678"
@@ -179,7 +181,7 @@ def memory_kib(pid, field):
 class Server:
     """`countersign demo` with limits on requests lifted, so that the program is measured and not its throttle."""
 
-    def __init__(self, bench, name, env=None):
+    def __init__(self, bench, name, env=None, data=None):
         self.folder = bench.work / name
         self.folder.mkdir()
         log = self.folder / "log"
@@ -194,8 +196,8 @@ class Server:
         attempts += [([], settings, "limits on requests could not be lifted"), ([], env or {}, "limits could not be lifted, no proxy is trusted")]
         for number, (flags, variables, missing) in enumerate(attempts):
             port = free_port()
-            data = self.folder / f"data{number}"
-            command = [bench.server, "demo", "--json", "--listen", f"127.0.0.1:{port}", "--data", data, *flags]
+            where = data or self.folder / f"data{number}"
+            command = [bench.server, "demo", "--json", "--listen", f"127.0.0.1:{port}", "--data", where, *flags]
             self.process = Process(command, log, env={**os.environ, **variables}, stdout=subprocess.PIPE)
             bench.started.append(self.process)
             try:
@@ -309,6 +311,24 @@ def load(*words):
     if answer["errors"] > answer["requests"] / 100:
         raise CannotRun(f"{answer['errors']} of {answer['requests']} requests were not answered")
     return answer
+
+
+def bench_program(name):
+    """A program of `benches/`, built when it is asked for."""
+    said = run("cargo", "bench", "--no-run", "--bench", name, "--message-format", "json", timeout=3600, cwd=TOP, env={**os.environ, "CARGO_TARGET_DIR": str(TARGET)})
+    for line in said.splitlines():
+        made = json.loads(line)
+        if made.get("executable") and made.get("target", {}).get("name") == name:
+            return made["executable"]
+    raise CannotRun(f"`cargo bench --bench {name}` built nothing")
+
+
+def log_size(server):
+    """Entries that the newest signed checkpoint covers."""
+    status, _, note = request(server.port, "GET", "/log/checkpoint")
+    if status != 200:
+        raise CannotRun(f"GET /log/checkpoint answered {status}")
+    return int(note.split(b"\n")[1])
 
 
 def must_be_ok(answer, what):
@@ -553,21 +573,26 @@ class Bench:
         return ["closed", "--clients", clients, "--warmup", 1, "--seconds", seconds, "--url", server.url + "/api/v1/messages",
                 "--header", f"Authorization: Bearer {token}", "--header", "Content-Type: application/json", "--body", body]
 
-    def acts_at(self, server, clients):
-        answer = load(*self.message_words(server, clients))
+    def acts_at(self, server, clients, seconds=4):
+        """Audited acts per second. A message that is asked for makes more than one: accepting it, the attempt and its
+        result are each an act with an entry and a transaction of its own. Counted are the entries that a signed
+        checkpoint covers when the load ends, which is up to a second late, so it is rather too few than too many."""
+        before, began = log_size(server), time.monotonic()
+        answer = load(*self.message_words(server, clients, seconds))
+        rate = (log_size(server) - before) / (time.monotonic() - began)
         note = must_be_ok(answer, "POST /api/v1/messages")
-        return answer["ok_per_second"], f"{answer['ok_per_second']:,.0f} per s, p99 {answer['p99_us'] / 1000:.1f} ms{note}"
+        said = f"{rate:,.0f} per s; {answer['ok_per_second']:,.0f} of them asked for over HTTP, p99 {answer['p99_us'] / 1000:.1f} ms{note}"
+        return rate, said, answer
 
     def acts(self):
-        """An act counts when it was answered with 2xx, and that is after its intent is durable."""
         server = self.demo()
-        one, said = self.acts_at(server, 1)
+        one, said, _ = self.acts_at(server, 1)
         bare = self.shared.get("commits-False")
         if bare:
             self.table.add("audited acts, 1 client", f"{said} = {one / bare:.0%} of insert + COMMIT", ">= 80 %", one / bare >= 0.8)
         else:
             self.table.add("audited acts, 1 client", said)
-        _, said = self.acts_at(server, 32)
+        _, said, _ = self.acts_at(server, 32)
         self.table.add("audited acts, 32 clients", said)
 
     def slow_acts(self):
@@ -577,18 +602,16 @@ class Bench:
             if not read_counts(counts):
                 raise CannotRun("the shim counted nothing: the server is linked statically, or set its own limits on LD_PRELOAD")
             disk = f"{SYNC_DELAY_US / 1000:.0f} ms a sync"
-            one, said = self.acts_at(server, 1)
+            one, said, _ = self.acts_at(server, 1)
             bare = self.shared.get("commits-True")
             if bare:
                 self.table.add(f"audited acts, 1 client, {disk}", f"{said} = {one / bare:.0%} of insert + COMMIT", ">= 80 %", one / bare >= 0.8)
             else:
                 self.table.add(f"audited acts, 1 client, {disk}", said)
             before = read_counts(counts)
-            answer = load(*self.message_words(server, 32, 6))
+            rate, said, answer = self.acts_at(server, 32, 6)
             after = read_counts(counts)
-            note = must_be_ok(answer, "POST /api/v1/messages")
-            rate = answer["ok_per_second"]
-            self.table.add(f"audited acts, 32 clients, {disk}", f"{rate:,.0f} per s, p99 {answer['p99_us'] / 1000:.1f} ms{note}", ">= 1,000 per s", rate >= 1000)
+            self.table.add(f"audited acts, 32 clients, {disk}", said, ">= 1,000 per s", rate >= 1000)
             synced = {name: count - before.get(name, 0) for name, count in after.items() if count > before.get(name, 0)}
             logs = {name: count for name, count in synced.items() if name.endswith("-wal")}
             # The acts of the warm-up second synced too, at the same rate.
@@ -608,10 +631,89 @@ class Bench:
             raise CannotRun("BENCH_POSTGRES_URL_FILE names no database")
         server = Server(self, "postgres", {"COUNTERSIGN_DATABASE_URL_FILE": url_file})
         try:
-            rate, said = self.acts_at(server, 32)
+            rate, said, _ = self.acts_at(server, 32)
             self.table.add("audited acts, 32 clients, PostgreSQL", said, ">= 1,000 per s", rate >= 1000)
         finally:
             server.stop()
+
+    # -- the trail when it is long
+
+    def trail(self):
+        """The cost of an entry in a short and in a long log, and pages of the trail over the long one, on each database."""
+        entries = 10_000_000 if os.environ.get("BENCH_FULL") else 1_000_000
+        for database in ("SQLite", "PostgreSQL"):
+            try:
+                self.long_trail(database, entries)
+            except CannotRun as why:
+                self.table.add(f"long trail, {database}", f"not measured: {why}", "", None if database == "PostgreSQL" else False)
+
+    def long_trail(self, database, entries):
+        env, files = {}, []
+        if database == "PostgreSQL":
+            for variable, key in (("COUNTERSIGN_DATABASE_URL_FILE", "BENCH_POSTGRES_URL_FILE"), ("COUNTERSIGN_DATABASE_KEYS_URL_FILE", "BENCH_POSTGRES_KEYS_URL_FILE")):
+                if not os.environ.get(key):
+                    raise CannotRun(f"{key} names no database")
+                env[variable] = os.environ[key]
+                files.append(os.environ[key])
+        name = f"long-{database}"
+        server = Server(self, name, env)
+        data = server.facts["data"]
+        server.stop()
+        program = bench_program("trail")
+        said = json.loads(run(program, data, entries, *files, timeout=3600))
+        ratio = said["last_us"] / said["first_us"]
+        self.table.add(f"an entry more at {entries:,} entries : at 20 thousand, {database}", f"{said['last_us']:.0f} us : {said['first_us']:.0f} us = {ratio:.2f}", "<= 1.2", ratio <= 1.2)
+        server = Server(self, name + "-again", env, data=data)
+        try:
+            self.pages(server, database, entries)
+        finally:
+            server.stop()
+
+    def pages(self, server, database, entries):
+        browser = Browser(server.port)
+        browser.sign_in(server.person("compliance"))
+        size = log_size(server)
+        status, _, page = browser.ask("GET", "/audit?action=policy.read")
+        if status != 200:
+            raise CannotRun(f"/audit answered {status}")
+        person = re.search(rb"usr_[0-9a-z]+", page)
+        filters = {
+            "all": "",
+            "a common act": "action=trail.read",
+            "a rare act": "action=policy.read",
+            "an act that never was": "action=backup.create",
+            "failed": "outcome=failed",
+            "one address": "address=198.51.100.7",
+            "one address and a rare act": "address=198.51.100.0&action=policy.read",
+            "one day": "from=" + time.strftime("%Y-%m-%d", time.gmtime()),
+            "a range of entries": f"first={size // 3}&last={size // 3 + 5000}",
+        }
+        if person:
+            filters["one person"] = "actor=" + person.group().decode()
+        worst, which = 0, ""
+        for label, words in filters.items():
+            for depth in (0.999, 0.5, 0.001):
+                times = []
+                path = "/audit?" + (words if "last=" in words else f"{words}&last={int(size * depth)}").lstrip("&")
+                for _ in range(40):
+                    began = time.perf_counter()
+                    status, _, _ = browser.ask("GET", path)
+                    times.append((time.perf_counter() - began) * 1000)
+                    if status != 200:
+                        raise CannotRun(f"{path} answered {status}")
+                p95 = statistics.quantiles(times, n=20)[-1]
+                if p95 > worst:
+                    worst, which = p95, f"{label}, at {depth:.1%} of the log"
+        self.table.add(f"/audit, worst p95 of {len(filters) * 3} filters and depths, {entries:,} entries, {database}", f"{worst:.1f} ms ({which})", "< 50 ms", worst < 50)
+        times = []
+        for n in range(100):
+            began = time.perf_counter()
+            status, _, _ = browser.ask("GET", f"/audit/{(size - 1) * n // 100}/proof")
+            times.append((time.perf_counter() - began) * 1000)
+            if status != 200:
+                raise CannotRun(f"a proof answered {status}")
+        p95 = statistics.quantiles(times, n=20)[-1]
+        self.table.add(f"proof of one entry of {entries:,} over HTTP, p95, {database}", f"{p95:.1f} ms", "< 5 ms", p95 < 5)
 
     # -- an upload
 
@@ -644,7 +746,7 @@ class Bench:
         self.table.add("100 MB upload : sha256sum + cp", f"{ratio:.0%}", ">= 60 %", ratio >= 0.6)
         self.table.add("resident memory growth by an upload, worst of 3", f"{max(growth):.1f} MB", "< 16 MB", max(growth) < 16)
 
-    STEPS = ["disk", "commits", "binary", "start", "home", "latency", "storm", "acts", "slow_acts", "postgres", "upload"]
+    STEPS = ["disk", "commits", "binary", "start", "home", "latency", "storm", "acts", "slow_acts", "postgres", "upload", "trail"]
 
     def measure(self):
         for name in self.STEPS:

@@ -250,6 +250,23 @@ pub enum KeysCommand {
         #[arg(long, value_name = "FILE")]
         passphrase_file: PathBuf,
     },
+    /// Make a new key-encryption key and wrap every data key with it; the server may run meanwhile. What broke off is gone on with.
+    Rotate {
+        /// Only make the new key's file, so that it can be copied to every other node and into a recovery copy first.
+        #[arg(long)]
+        prepare: bool,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Overwrite and remove an old key-encryption key, once no backup of the keys' database needs it.
+    Retire {
+        /// Its version: 1 for `kek-1`.
+        version: i64,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Put keys back from a recovery file; never overwrites.
     Import {
         /// The recovery file.

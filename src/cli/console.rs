@@ -84,6 +84,16 @@ pub enum Ask {
     BackupCreate,
     /// Record that the keys were exported.
     KeysExport,
+    /// Wrap every data key with a new key-encryption key, or only make that.
+    KeysRotate {
+        /// Only make it.
+        prepare: bool,
+    },
+    /// Remove an old key-encryption key.
+    KeysRetire {
+        /// Its version.
+        version: i64,
+    },
 }
 
 /// Asks the running server, or does it here.
@@ -238,7 +248,46 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             tx.commit(permit, Detail::ok()).await.map_err(|e| e.to_string())?;
             Ok(Value::Null)
         }
+        Ask::KeysRotate { prepare } => rotate_keys(app, *prepare).await,
+        Ask::KeysRetire { version } => {
+            let vault = db.vault();
+            vault.check_retire(*version).await.map_err(|e| e.to_string())?;
+            let permit = app.policy.permit::<crate::operate::RetireKey>(&console, &On::one("key", format!("kek-{version}"))).map_err(|d| d.need.because())?;
+            // Entered first: a key that went without an entry could not be told from one that was lost.
+            record(app, permit, Detail::ok()).await?;
+            vault.retire(*version).await.map_err(|e| e.to_string())?;
+            Ok(json!({ "version": version, "state": "removed" }))
+        }
     }
+}
+
+/// One entry before the new key is made or used, one when every data key is wrapped with it.
+async fn rotate_keys(app: &App, prepare: bool) -> Result<Value, String> {
+    let (db, vault) = (&app.db, app.db.vault());
+    let permit = |to: i64| {
+        let on = On::one("key", format!("kek-{to}"));
+        app.policy.permit::<crate::operate::RotateKeys>(&Actor::console(), &on).map_err(|d| d.need.because())
+    };
+    let plan = vault.plan_rotation().await.map_err(|f| f.chain())?;
+    if prepare && !plan.to_be_made {
+        return Err(format!("`kek-{}` is there and waits to be used; run `countersign keys rotate`", plan.to));
+    }
+    let first = permit(plan.to)?;
+    let mut tx = db.begin(&first).await.map_err(|e| e.to_string())?;
+    tx.query(crate::operate::KEYS_NOT_EXPORTED).execute().await.map_err(|e| e.to_string())?;
+    let part = if prepare { "prepare" } else { "begin" };
+    let detail = Detail::ok().with("part", part).with("keys", plan.keys).with("waiting", plan.waiting);
+    tx.commit(first, detail).await.map_err(|e| e.to_string())?;
+    if plan.to_be_made {
+        vault.make_next_kek().map_err(|e| e.to_string())?;
+    }
+    if prepare {
+        return Ok(json!({ "to": plan.to, "keys": plan.keys }));
+    }
+    let done = vault.rewrap().await.map_err(|f| f.chain())?;
+    let detail = Detail::ok().with("part", "end").with("keys", done.keys).with("rewrapped", done.rewrapped).with("left", done.left);
+    record(app, permit(plan.to)?, detail).await?;
+    Ok(json!({ "to": plan.to, "keys_before": plan.keys, "keys": done.keys, "rewrapped": done.rewrapped, "left": done.left }))
 }
 
 /// What is exported should be countersigned; witnesses that do not answer in time are done without.

@@ -41,6 +41,8 @@ pub(super) async fn run(inputs: &Inputs, command: KeysCommand) -> Result<(), Fai
         KeysCommand::Export { out, passphrase_file } => export(inputs, &out, &passphrase_file).await,
         KeysCommand::Import { file, passphrase_file } => import(inputs, &file, &passphrase_file),
         KeysCommand::Vkey { json } => vkey(inputs, json).await,
+        KeysCommand::Rotate { prepare, json } => rotate(inputs, prepare, json).await,
+        KeysCommand::Retire { version, json } => retire(inputs, version, json).await,
     }
 }
 
@@ -123,6 +125,32 @@ fn import(inputs: &Inputs, from: &Path, passphrase_file: &Path) -> Result<(), Fa
         write_private(&folder.keys().join(name), format!("{key}\n").as_bytes()).map_err(Failure::cannot)?;
     }
     out::line(&format!("{} keys are back in {}", keys.len(), folder.keys().display()))
+}
+
+async fn rotate(inputs: &Inputs, prepare: bool, as_json: bool) -> Result<(), Failure> {
+    let done = call(inputs, &Ask::KeysRotate { prepare }).await?;
+    if as_json {
+        return out::json(&done);
+    }
+    let number = |name: &str| done.get(name).and_then(serde_json::Value::as_i64).unwrap_or_default();
+    if prepare {
+        out::line(&format!("`kek-{}` is made and used by nothing yet", number("to")))?;
+        out::say("Copy it to every other node, run `countersign keys export`, then `countersign keys rotate`.");
+        return Ok(());
+    }
+    out::line(&format!("{} of {} data keys are wrapped anew with `kek-{}`", number("rewrapped"), number("keys"), number("to")))?;
+    if number("left") > 0 {
+        let what = format!("{} data keys are still wrapped with an older key: another node made them", number("left"));
+        return Err(Failure::hinting(what, "copy the new key to every node, restart it, and run `countersign keys rotate` again"));
+    }
+    out::say("Export the keys again: countersign keys export --out FILE --passphrase-file FILE");
+    out::say("Once no backup of the keys' database needs the old one: countersign keys retire VERSION");
+    Ok(())
+}
+
+async fn retire(inputs: &Inputs, version: i64, as_json: bool) -> Result<(), Failure> {
+    let done = call(inputs, &Ask::KeysRetire { version }).await?;
+    if as_json { out::json(&done) } else { out::line(&format!("`kek-{version}` is overwritten and removed; older backups of the keys' database cannot be opened with what is here")) }
 }
 
 async fn vkey(inputs: &Inputs, as_json: bool) -> Result<(), Failure> {

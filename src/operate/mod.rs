@@ -19,9 +19,15 @@ crate::acts! {
     ReadConfig = "config.read" on crate::policy::On,
     /// Export the keys to a recovery recipient.
     ExportKeys = "keys.export" on crate::policy::On,
+    /// Wrap every data key with a new key-encryption key.
+    RotateKeys = "keys.rotate" on crate::policy::On,
+    /// Remove a key-encryption key that nothing needs.
+    RetireKey = "keys.retire" on crate::policy::On,
     /// Make a backup.
     Backup = "backup.create" on crate::policy::On,
 }
 
+/// A recovery copy made before a new key is not whole any more.
+pub const KEYS_NOT_EXPORTED: &str = "delete from fixed where name = 'keys_exported_at'";
 /// Notes when the keys were exported to a recovery recipient.
 pub const KEYS_EXPORTED: &str = "insert into fixed (name, value) values ('keys_exported_at', $1) on conflict (name) do update set value = excluded.value";

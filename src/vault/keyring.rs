@@ -1,7 +1,9 @@
 //! The keys that lie in the key folder: the key-encryption keys by version, and one key per purpose.
-//! Files are 32 random bytes in base64, 0600, made by `keys generate` and never by default.
+//! Files are 32 random bytes in base64, 0600, made by `keys generate` and `keys rotate` and never by default. The newest
+//! key-encryption key seals; every one that is there opens, also one that was put there after the start.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use aws_lc_rs::hmac;
 use base64::Engine as _;
@@ -30,8 +32,10 @@ pub const FILES: &[(&str, &str)] = &[
     ("csrf", "makes form tokens"),
     ("log", "signs checkpoints of the audit trail"),
 ];
-/// Versions of the key-encryption key that are looked for.
-const KEK_VERSIONS_MAX: i64 = 1000;
+/// Versions of the key-encryption key that may lie in a folder at a time.
+const KEKS_MAX: usize = 1000;
+
+type Keks = Vec<(i64, Arc<DataKey>)>;
 
 /// Why the keys could not be read or made.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +60,9 @@ pub enum KeyRingError {
 /// All keys of one installation.
 #[derive(Debug)]
 pub struct KeyRing {
-    keks: Vec<(i64, DataKey)>,
+    folder: PathBuf,
+    /// By version, the newest last; never empty.
+    keks: RwLock<Keks>,
     index: hmac::Key,
     pepper: hmac::Key,
     csrf: hmac::Key,
@@ -70,17 +76,9 @@ impl KeyRing {
     /// # Errors
     /// See [`KeyRingError`]: each says what to do.
     pub fn read(folder: &Path) -> Result<Self, KeyRingError> {
-        let mut keks = Vec::new();
-        for version in 1..=KEK_VERSIONS_MAX {
-            let path = folder.join(format!("kek-{version}"));
-            if version > 1 && !path.exists() {
-                break;
-            }
-            let bytes = read_key(&path)?;
-            keks.push((version, DataKey::new(&format!("kek-{version}"), bytes.as_slice()).ok_or(KeyRingError::Malformed(path))?));
-        }
+        let keks = RwLock::new(read_keks(folder)?);
         let mac = |name: &str| Ok::<_, KeyRingError>(hmac::Key::new(hmac::HMAC_SHA256, read_key(&folder.join(name))?.as_slice()));
-        Ok(Self { keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log: read_key(&folder.join("log"))? })
+        Ok(Self { folder: folder.to_owned(), keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log: read_key(&folder.join("log"))? })
     }
 
     /// Makes every key that `FILES` names, refusing to overwrite any.
@@ -98,13 +96,59 @@ impl KeyRing {
         Ok(paths)
     }
 
-    pub(super) fn newest(&self) -> (i64, &DataKey) {
-        let (version, key) = self.keks.last().expect("a ring is read with at least `kek-1`");
-        (*version, key)
+    fn held(&self) -> Keks {
+        self.keks.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) fn version(&self, version: i64) -> Option<&DataKey> {
-        self.keks.iter().find(|(v, _)| *v == version).map(|(_, key)| key)
+    /// The version that seals, and its key.
+    pub(super) fn newest(&self) -> (i64, Arc<DataKey>) {
+        self.held().pop().expect("a ring is read with at least one key-encryption key")
+    }
+
+    /// The versions that are held.
+    pub(super) fn versions(&self) -> Vec<i64> {
+        self.held().into_iter().map(|(version, _)| version).collect()
+    }
+
+    /// The key of a version; one that is not held is looked for in the folder, where another node's new key may have been put.
+    pub(super) fn version(&self, version: i64) -> Option<Arc<DataKey>> {
+        let find = |keks: Keks| keks.into_iter().find(|(v, _)| *v == version).map(|(_, key)| key);
+        find(self.held()).or_else(|| {
+            self.read_again().ok()?;
+            find(self.held())
+        })
+    }
+
+    /// Reads the key-encryption keys anew.
+    pub(super) fn read_again(&self) -> Result<(), KeyRingError> {
+        let keks = read_keks(&self.folder)?;
+        *self.keks.write().unwrap_or_else(PoisonError::into_inner) = keks;
+        Ok(())
+    }
+
+    /// Makes the file of the version after the newest, durably; nothing is sealed with it before it is read. Gives the version.
+    pub(super) fn make_next(&self, rng: &Rng) -> Result<i64, KeyRingError> {
+        let next = self.newest().0 + 1;
+        let path = kek_path(&self.folder, next);
+        make_key(&path, rng)?;
+        sync_folder(&self.folder)?;
+        Ok(next)
+    }
+
+    /// Overwrites and removes the file of a version, and forgets it. What a disk or a backup still holds of it is not reached.
+    pub(super) fn remove(&self, version: i64) -> Result<(), KeyRingError> {
+        let path = kek_path(&self.folder, version);
+        let io = |e| KeyRingError::Io(path.clone(), e);
+        let over = || -> std::io::Result<()> {
+            use std::io::Write as _;
+            let mut file = std::fs::OpenOptions::new().write(true).open(&path)?;
+            file.write_all(&[b'0'; 45])?;
+            file.sync_all()?;
+            std::fs::remove_file(&path)
+        };
+        over().map_err(io)?;
+        sync_folder(&self.folder)?;
+        self.read_again()
     }
 
     /// HMAC-SHA-256 over length-prefixed parts.
@@ -130,6 +174,36 @@ impl KeyRing {
     pub fn log_seed(&self) -> Zeroizing<[u8; 32]> {
         self.log.clone()
     }
+}
+
+fn kek_path(folder: &Path, version: i64) -> PathBuf {
+    folder.join(format!("kek-{version}"))
+}
+
+/// A name in the folder is durable only with the folder.
+fn sync_folder(folder: &Path) -> Result<(), KeyRingError> {
+    std::fs::File::open(folder).and_then(|f| f.sync_all()).map_err(|e| KeyRingError::Io(folder.to_owned(), e))
+}
+
+/// Every `kek-<version>` of the folder, the newest last.
+fn read_keks(folder: &Path) -> Result<Keks, KeyRingError> {
+    let io = |e| KeyRingError::Io(folder.to_owned(), e);
+    let version = |name: &str| name.strip_prefix("kek-").filter(|n| !n.starts_with('0')).and_then(|n| n.parse().ok()).filter(|n: &i64| *n > 0);
+    let mut versions: Vec<i64> = match std::fs::read_dir(folder) {
+        Ok(entries) => entries.filter_map(Result::ok).filter_map(|e| version(e.file_name().to_str()?)).take(KEKS_MAX).collect(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(error) => return Err(io(error)),
+    };
+    versions.sort_unstable();
+    if versions.is_empty() {
+        return Err(KeyRingError::Missing(kek_path(folder, 1)));
+    }
+    let read = |version: i64| {
+        let path = kek_path(folder, version);
+        let key = DataKey::new(&format!("kek-{version}"), read_key(&path)?.as_slice()).ok_or(KeyRingError::Malformed(path))?;
+        Ok((version, Arc::new(key)))
+    };
+    versions.into_iter().map(read).collect()
 }
 
 /// Makes one key file, refusing to overwrite.

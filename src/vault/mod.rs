@@ -5,6 +5,7 @@
 mod hasher;
 mod keyring;
 pub mod orphans;
+pub mod rotate;
 mod seal;
 
 use std::collections::HashMap;
@@ -47,6 +48,11 @@ pub const ALL: &[&str] = &[
     orphans::REMOVE,
     orphans::MADE_BEFORE,
     orphans::MARKED_BEFORE,
+    rotate::WRAPPED_BY_OTHERS,
+    rotate::REWRAP,
+    rotate::LIVE,
+    rotate::WAITING,
+    rotate::NEXT_IN_USE,
 ];
 
 crate::row! {
@@ -96,20 +102,30 @@ impl Vault {
         Ok(vault)
     }
 
+    /// Opens the canary of every key-encryption key that is held, seals one with the newest when it has none, and looks that
+    /// none is missing that a data key needs.
     async fn check_canary(&self) -> Result<(), Fault> {
         const SECRET: &[u8] = b"countersign";
-        let (version, key) = self.0.ring.newest();
         let place = Place { table: "canary", row: "1", column: "sealed" };
-        let held: Option<(Vec<u8>,)> = self.0.keys.query(CANARY).bind(version).optional().await.context("read the canary")?;
-        if let Some((sealed,)) = held {
-            let opened = key
-                .open(&place, &sealed)
-                .ok_or_else(|| Fault::new("the key-encryption key in `keys/` is not the one this database was made with; put the right `kek-1` back"))?;
-            return if opened.as_slice() == SECRET { Ok(()) } else { Err(Fault::new("the canary opened to something else")) };
+        let (newest, key) = self.0.ring.newest();
+        for version in self.0.ring.versions() {
+            let held: Option<(Vec<u8>,)> = self.0.keys.query(CANARY).bind(version).optional().await.context("read the canary")?;
+            let Some((sealed,)) = held else { continue };
+            let opened = self.0.ring.version(version).and_then(|key| key.open(&place, &sealed)).ok_or_else(|| {
+                Fault::new(format!("the key-encryption key in `keys/kek-{version}` is not the one this database was made with; put the right `kek-{version}` back"))
+            })?;
+            if opened.as_slice() != SECRET {
+                return Err(Fault::new("the canary opened to something else"));
+            }
+        }
+        for version in self.versions_in_use().await? {
+            if self.0.ring.version(version).is_none() {
+                return Err(Fault::new(format!("`keys/kek-{version}` is missing, and data keys are wrapped with it; put it back from its recovery copy")));
+            }
         }
         let sealed = key.seal(&place, SECRET, &self.0.rng);
         let mut work = self.0.keys.begin().await.context("begin")?;
-        work.query(KEEP_CANARY).bind(version).bind(sealed).execute().await.context("keep the canary")?;
+        work.query(KEEP_CANARY).bind(newest).bind(sealed).execute().await.context("keep the canary")?;
         work.commit(None).await.context("keep the canary")
     }
 

@@ -413,6 +413,14 @@ fn keys_are_never_overwritten_and_go_round() {
     let check = site.run(&["check", "--json"]).expect(0).json();
     let recovered = check["checks"].as_array().and_then(|c| c.iter().find(|c| c["name"] == "recovery")).expect("a line");
     assert_eq!(recovered["state"], "ok");
+    // A new key-encryption key: the recovery copy does not have it yet.
+    let rotated = site.run(&["keys", "rotate"]).expect(0);
+    assert!(rotated.out.contains("wrapped anew with `kek-2`"), "{rotated:?}");
+    let check = site.run(&["check", "--json"]).expect(0).json();
+    assert!(check["checks"].as_array().expect("lines").iter().any(|c| c["name"] == "recovery" && c["state"] == "warn"), "{check}");
+    site.run(&["keys", "retire", "2"]).expect(2).says("is the newest key");
+    site.run(&["keys", "retire", "1"]).expect(0);
+    site.run(&["check"]).expect(0);
 }
 
 #[tokio::test]

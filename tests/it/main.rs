@@ -19,6 +19,7 @@ mod notices;
 mod orphans;
 mod repeat;
 mod reviews;
+mod rotation;
 mod routes;
 mod sinks;
 mod statements;
