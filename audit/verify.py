@@ -40,6 +40,7 @@ except ImportError:
     Ed25519PublicKey = None
 
 DEPTH_MAX = 16
+FOLDERS_MAX = 10
 INTEGER_MAX = 2**53 - 1
 SIZE_MAX = 2**63 - 1
 NAME_MAX = 255
@@ -753,9 +754,9 @@ class Export:
 
     def files(self, path, size, report):
         """What is below a folder and is no folder itself or has the name of a file of the log: path, place, entry."""
-        folders = [path]
+        folders = [(path, FOLDERS_MAX)]
         while folders:
-            folder = folders.pop()
+            folder, depth_left = folders.pop()
             try:
                 items = self.listing(folder)
             except (Absent, Wrong) as why:
@@ -765,8 +766,8 @@ class Export:
             for item in items:
                 below = f"{folder}/{item.name}"
                 place = place_of(below, size)
-                if item.is_dir(follow_symlinks=False) and not place:
-                    deeper.append(below)
+                if item.is_dir(follow_symlinks=False) and not place and depth_left:
+                    deeper.append((below, depth_left - 1))
                 else:
                     yield below, place, item
             folders += reversed(deeper)

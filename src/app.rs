@@ -145,6 +145,7 @@ pub async fn open_db(config: &Config, folder: &DataFolder, clock: &Clock, rng: &
     prepare_schema(&store, migrate).await?;
     let vault = Vault::open(keys, ring, clock.clone(), rng.clone()).await?;
     let db = Db::new(store, vault, clock.clone(), rng.clone(), this_process(rng), FaultLog::new(folder.path()));
+    db.ask_witnesses(config.witness.policy.iter().flat_map(|p| p.rules.witnesses().iter().map(crate::cosign::id_of)).collect());
     integrity::open(&db, config.name.as_deref().unwrap_or("countersign")).await?;
     let keeper = Keeper::new(db.clone(), Arc::new(LocalSigner::new(&seed, &folder.signer())), folder.checkpoints());
     Ok((db, keeper))
@@ -169,6 +170,7 @@ impl Installation {
         }
         if disagreements.is_empty() {
             integrity::catch_up(&db, &keeper).await?;
+            db.clear_doubt().await?;
             start_sequencer(&db, &stop, &tasks).await?;
         } else {
             for disagreement in &disagreements {
@@ -210,8 +212,15 @@ impl Installation {
         sinks::ready(&app.config.stream).map_err(|fault| StartError::Refused(fault.chain()))?;
         if !app.db.in_fault() {
             let permit = app.policy.permit::<operate::Start>(&Actor::system(), &On::any("server")).map_err(refused)?;
+            let left = integrity::link_left(&app.db).await?;
             let detail = Detail::ok().with("policies_sha256", app.policies.hash()).with("version", app.db.process().version.as_str());
+            let beside = app.db.fault_log().digest();
+            let detail = match &beside {
+                Some(digest) => detail.with("fault_log_sha256", digest.as_str()).with("linked", left),
+                None => detail,
+            };
             app.db.record(permit, detail).await.map_err(|e| Fault::with("record the start", e))?;
+            app.db.fault_log().retire(&format!("until-{}", app.db.clock().now()))?;
             sinks::configure(&app.db, &app.policy, &app.config.stream).await?;
             messages::worker::settle_interrupted(&app.db, &app.policy).await.map_err(|e| Fault::with("settle interrupted messages", e))?;
         }
@@ -253,6 +262,7 @@ async fn start_sequencer(db: &Db, stop: &CancellationToken, tasks: &TaskTracker)
         Store::Sqlite { writer, .. } => writer.set_sequence(Box::new(Sequencer::open(db).await?)).await,
         Store::Postgres { .. } => {
             tasks.spawn(run_postgres(db.clone(), stop.clone()));
+            tasks.spawn(db.clone().watch_doubt(stop.clone()));
         }
     }
     Ok(())
@@ -276,6 +286,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::checkpoint::SQL,
         crate::db::cosignature::SQL,
         integrity::SQL,
+        crate::db::doubt::SQL,
         crate::db::rows::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,

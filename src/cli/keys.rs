@@ -150,7 +150,11 @@ async fn rotate(inputs: &Inputs, prepare: bool, as_json: bool) -> Result<(), Fai
 
 async fn retire(inputs: &Inputs, version: i64, as_json: bool) -> Result<(), Failure> {
     let done = call(inputs, &Ask::KeysRetire { version }).await?;
-    if as_json { out::json(&done) } else { out::line(&format!("`kek-{version}` is overwritten and removed; older backups of the keys' database cannot be opened with what is here")) }
+    if as_json {
+        out::json(&done)
+    } else {
+        out::line(&format!("`kek-{version}` is overwritten and removed; older backups of the keys' database cannot be opened with what is here"))
+    }
 }
 
 async fn vkey(inputs: &Inputs, as_json: bool) -> Result<(), Failure> {

@@ -22,6 +22,19 @@ impl Fault {
         Self { context: context.into(), source: Some(source.into()) }
     }
 
+    /// The first cause of this kind.
+    #[must_use]
+    pub fn caused_by<E: StdError + 'static>(&self) -> Option<&E> {
+        let mut next: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(cause) = next {
+            if let Some(found) = cause.downcast_ref() {
+                return Some(found);
+            }
+            next = cause.source();
+        }
+        None
+    }
+
     /// The whole chain on one line, for the log.
     #[must_use]
     pub fn chain(&self) -> String {

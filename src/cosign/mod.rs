@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign_audit::verify::cosign::cosignatures;
 use countersign_audit::verify::policy::{Policy, Witness};
 use futures_util::future::join_all;
 use tokio::sync::{Mutex, watch};
@@ -18,7 +19,7 @@ use crate::config::{Consequence, Witnesses};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::db::checkpoint::CheckpointRow;
-use crate::db::cosignature::{CosignatureRow, PAGE_MAX, WitnessRow, micros};
+use crate::db::cosignature::{self, CosignatureRow, PAGE_MAX, WitnessRow, micros};
 use crate::db::{Db, Restraint};
 use ask::{Asker, Said};
 
@@ -194,8 +195,12 @@ impl Cosigner {
             // The last size of a full page may be cut: the next page begins with it.
             let cut = rows.last().filter(|_| rows.len() == PAGE_MAX).map(|row| row.size);
             let whole = rows.partition_point(|row| cut.is_none_or(|cut| row.size > cut));
-            if let Some(found) = confirmed(&self.rules, &rows[..whole]) {
-                return Ok(Some(found));
+            for same in rows[..whole].chunk_by(|a, b| a.size == b.size) {
+                if let Some(found) = confirmed(&self.rules, same)
+                    && self.is_signed(log, same).await?
+                {
+                    return Ok(Some(found));
+                }
             }
             match cut {
                 Some(size) => below = size + 1,
@@ -203,6 +208,21 @@ impl Cosigner {
             }
         }
         Ok(None)
+    }
+
+    /// Do these lines over one checkpoint verify, and make a quorum? Rows in a database can be written by others.
+    async fn is_signed(&self, log: i64, rows: &[CosignatureRow]) -> Result<bool, Fault> {
+        let size = rows.first().map_or(0, |row| row.size);
+        let kept = self.db.covering_checkpoint(log, size - 1).await?.filter(|kept| kept.size == size);
+        let Some(kept) = kept else { return Ok(false) };
+        let keys: Vec<_> = self.rules.witnesses().iter().map(|witness| witness.key().clone()).collect();
+        let note = rows.iter().fold(kept.note, |note, row| note + &row.line);
+        let Ok(signed) = cosignatures(note.as_bytes(), &keys) else {
+            tracing::error!(log, size, "a kept cosignature does not verify: it was not written by this program");
+            return Ok(false);
+        };
+        let names = self.rules.witnesses().iter().filter(|w| signed.iter().any(|s| s.key == w.key())).map(Witness::name).collect();
+        Ok(self.rules.is_met(&names))
     }
 
     /// Meets one witness where it stands, and leads it to `kept`.
@@ -222,7 +242,8 @@ impl Cosigner {
             }
             if at > kept.size {
                 heard.contradicts = Some(format!("`{id}` countersigned {at} entries, the newest checkpoint here has {}", kept.size));
-                "ahead".clone_into(&mut heard.state.state);
+                cosignature::AHEAD.clone_into(&mut heard.state.state);
+                heard.state.size = at;
                 break;
             }
             let (old, size) = (u64::try_from(at).context("a witness's size")?, u64::try_from(kept.size).context("log size")?);
@@ -238,7 +259,7 @@ impl Cosigner {
                 Said::At(there) => at = i64::try_from(there).unwrap_or(i64::MAX),
                 Said::Contradicts => {
                     heard.contradicts = Some(format!("`{id}` refuses {} entries as no extension of the {at} it countersigned", kept.size));
-                    "contradicts".clone_into(&mut heard.state.state);
+                    cosignature::CONTRADICTS.clone_into(&mut heard.state.state);
                     break;
                 }
                 Said::Trouble(class) => {

@@ -29,13 +29,15 @@ pub enum Chore {
     Sandbox,
     /// How far a receiver of the stream has the trail.
     Sink,
+    /// What a node found in doubt.
+    Doubt,
     /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -47,6 +49,7 @@ impl Chore {
         Self::Idempotency,
         Self::Sandbox,
         Self::Sink,
+        Self::Doubt,
         Self::Origin,
     ];
 
@@ -54,7 +57,7 @@ impl Chore {
     #[must_use]
     pub const fn haste(self) -> Haste {
         match self {
-            Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
+            Self::Throttle | Self::Fixed | Self::Doubt | Self::Origin => Haste::Urgent,
             Self::SessionSeen
             | Self::TokenSeen
             | Self::Job
@@ -82,6 +85,7 @@ impl Chore {
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],
             Self::Sink => &["sink"],
+            Self::Doubt => &["audit_doubt"],
             Self::Origin => &["audit_head", "audit_pending"],
         }
     }

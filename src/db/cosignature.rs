@@ -15,6 +15,11 @@ const KEEP_STATE: &str = "insert into witness_state (log, witness, size, cosigne
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &[KEEP, OF, RECENT, STATES, KEEP_STATE];
 
+/// The state of a witness that countersigned more than there is here.
+pub const AHEAD: &str = "ahead";
+/// The state of a witness that countersigned another history.
+pub const CONTRADICTS: &str = "contradicts";
+
 /// Cosignatures read at once: those of four checkpoints, were there as many witnesses as a policy may name.
 pub const PAGE_MAX: usize = 1024;
 

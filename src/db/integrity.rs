@@ -10,9 +10,9 @@ use futures_util::TryStreamExt as _;
 
 use super::checkpoint::Keeper;
 use super::projection::Columns;
-use super::{Chore, Db};
+use super::{Chore, Db, cosignature};
 use crate::core::fault::{Context as _, Fault};
-use crate::store::Record;
+use crate::store::{Pending, Record, Store, StoreError};
 
 const LOGS: &str = "select log, origin from audit_head order by log desc limit 1";
 const NEW_HEAD: &str = "insert into audit_head (log, origin, size, last_leaf, frontier, at, fence) values ($1, $2, 0, $3, $4, $5, 0)";
@@ -21,7 +21,7 @@ const SINCE: &str =
     "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
 const WHOLE: &str = "select c.seq, c.prev, c.leaf_hash, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
 /// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE, WHOLE];
+pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE, WHOLE, LEFT, QUEUE];
 
 /// Entries re-hashed at every start; `check` and `audit verify` re-hash all.
 const EDGE_ENTRIES: i64 = 256;
@@ -29,7 +29,7 @@ const EDGE_ENTRIES: i64 = 256;
 /// What disagrees, for `check`, the banner and the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Disagreement {
-    /// Which part: `head`, `leaves`, `tiles`, `checkpoint`, `checkpoint file`, `signer`.
+    /// Which part: `head`, `leaves`, `tiles`, `checkpoint`, `checkpoint file`, `signer`, `witness`.
     pub part: &'static str,
     /// What is wrong with it.
     pub what: String,
@@ -65,6 +65,43 @@ impl LinkRow {
         let prev = self.prev.as_slice().try_into().map_err(|_| Fault::new("a previous hash is cut"))?;
         leaf(&self.body, u64::try_from(self.seq).context("place in the log")?, &prev).context("form a leaf")
     }
+}
+
+const LEFT: &str = "select e.body, (select count(*) from audit_chain c where c.event_id = e.id) as linked from audit_event e where e.id = $1";
+const QUEUE: &str = "insert into audit_pending (event_id) values ($1) on conflict (event_id) do nothing";
+
+/// Links what was recorded beside the chain while the trail was in doubt, now that nothing disagrees any more: what lies in
+/// the database as `fault.log` has it. Gives how many entries that is.
+///
+/// # Errors
+/// When the file cannot be read, or the database fails.
+pub async fn link_left(db: &Db) -> Result<i64, Fault> {
+    let (_, origin) = db.log();
+    let mut linked = 0;
+    for body in db.fault_log().bodies()? {
+        let Some(id) = event_of(&body, &origin) else { continue };
+        let held: Option<(Vec<u8>, i64)> = db.query(LEFT).bind(id.as_str()).optional().await.context("look for an entry that was left")?;
+        if held.is_none_or(|(held, linked)| held != body || linked > 0) {
+            continue;
+        }
+        if let Store::Postgres { .. } = db.store() {
+            let mut chore = db.chore(Chore::Origin).await.context("begin")?;
+            chore.query(QUEUE).bind(id.as_str()).execute().await.context("queue an entry that was left")?;
+            chore.commit().await.context("queue an entry that was left")?;
+        } else {
+            let work = db.store().begin().await.context("begin")?;
+            work.commit(Some(Pending { id, body })).await.context("link an entry that was left")?;
+        }
+        linked += 1;
+    }
+    db.settle().await?;
+    Ok(linked)
+}
+
+/// The id of the event of a body that names this log.
+fn event_of(body: &[u8], origin: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    (body.get("log")?.as_str()? == origin).then(|| body.get("id")?.as_str().map(str::to_owned))?
 }
 
 /// Makes the log at first start, or takes up the newest one.
@@ -111,18 +148,23 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
     match db.root(log, size).await {
         Ok(root) if root == frontier.root() && frontier.size() == size => {}
         Ok(_) => out.push(Disagreement { part: "tiles", what: format!("their root over {size} entries is not the head's") }),
+        Err(fault) if fault.caused_by::<StoreError>().is_some() => return Err(fault),
         Err(fault) => out.push(Disagreement { part: "tiles", what: fault.chain() }),
     }
     if let Some(row) = &kept {
-        out.extend(compare_note(db, keeper, "checkpoint", row.note.as_bytes(), size).await);
+        out.extend(compare_note(db, keeper, "checkpoint", row.note.as_bytes(), size).await?);
     }
     if let Some(note) = &file {
         // A file of the origin before this one is merely behind, until this one's first checkpoint.
         let other_origin = !note.starts_with(format!("{origin}\n").as_bytes());
-        let found =
-            if other_origin && (size == 0 || (log > 1 && kept.is_none())) { Vec::new() } else { compare_note(db, keeper, "checkpoint file", note, size).await };
+        let found = if other_origin && (size == 0 || (log > 1 && kept.is_none())) {
+            Vec::new()
+        } else {
+            compare_note(db, keeper, "checkpoint file", note, size).await?
+        };
         out.extend(found);
     }
+    out.extend(compare_witnesses(db, log, head.size).await?);
     match remembered {
         Ok(Some((signed, root))) => {
             if signed > size {
@@ -135,6 +177,22 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
         Err(fault) => out.push(Disagreement { part: "signer", what: fault.chain() }),
     }
     Ok(out)
+}
+
+/// What witnesses said of another history, as far as it still stands: one that saw more is answered by what has it all, one
+/// that saw something else by nothing.
+async fn compare_witnesses(db: &Db, log: i64, size: i64) -> Result<Vec<Disagreement>, Fault> {
+    let asked = db.asked_witnesses();
+    let rows = db.witnesses(log).await?;
+    let told = rows.into_iter().filter(|row| asked.contains(&row.witness)).filter_map(|row| {
+        let what = match row.state.as_str() {
+            cosignature::AHEAD if row.size > size => format!("`{}` countersigned {} entries, the database holds {size}", row.witness, row.size),
+            cosignature::CONTRADICTS => format!("`{}` refused what was signed here as no extension of what it countersigned", row.witness),
+            _ => return None,
+        };
+        Some(Disagreement { part: "witness", what })
+    });
+    Ok(told.collect())
 }
 
 /// A checkpoint file that is merely behind the database is caught up. Only for who holds the lock.
@@ -183,9 +241,9 @@ async fn compare_leaves(db: &Db, log: i64, size: i64, last_leaf: &[u8]) -> Resul
     Ok(out)
 }
 
-async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8], size: u64) -> Vec<Disagreement> {
+async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8], size: u64) -> Result<Vec<Disagreement>, Fault> {
     let (log, origin) = db.log();
-    let wrong = |what: String| vec![Disagreement { part, what }];
+    let wrong = |what: String| Ok(vec![Disagreement { part, what }]);
     let vkey = match Vkey::parse(&keeper.signer().vkey(&origin)) {
         Ok(vkey) => vkey,
         Err(e) => return wrong(e.to_string()),
@@ -201,7 +259,8 @@ async fn compare_note(db: &Db, keeper: &Keeper, part: &'static str, note: &[u8],
         return wrong(format!("it covers {} entries, the database holds {size}: entries are gone", checkpoint.size));
     }
     match db.root(log, checkpoint.size).await {
-        Ok(root) if root == checkpoint.root => Vec::new(),
+        Ok(root) if root == checkpoint.root => Ok(Vec::new()),
+        Err(fault) if fault.caused_by::<StoreError>().is_some() => Err(fault),
         Ok(_) => wrong(format!("the first {} entries are not those that were signed", checkpoint.size)),
         Err(fault) => wrong(fault.chain()),
     }

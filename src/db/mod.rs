@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod chore;
 pub mod cosignature;
 mod detail;
+pub mod doubt;
 mod event;
 pub mod faultlog;
 pub mod integrity;
@@ -18,7 +19,7 @@ pub mod tiles;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, OnceLock, RwLock};
 
 use tokio::sync::{Notify, watch};
 
@@ -26,20 +27,30 @@ pub use chore::{Chore, ChoreTx};
 pub use detail::{Detail, Outcome};
 pub use event::{ADDRESS_INDEX, SQL as EVENT_SQL};
 pub use restraint::Restraint;
-pub use sequence::{SQL as SEQUENCE_SQL, Sequencer, run_postgres};
+pub use sequence::{Offline, SQL as SEQUENCE_SQL, Sequencer, run_postgres};
 
 use crate::core::clock::Clock;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::core::rng::Rng;
 use crate::policy::{Act, Denied, Permit, Who};
-use crate::store::{Haste, Query, Store, StoreError, Work};
+use crate::store::{Haste, Pending, Query, Store, StoreError, Work};
 use crate::vault::{DataKey, OpenError, Vault};
 use faultlog::FaultLog;
 
 /// Acts that still work while the trail is in doubt: signing in, reading, exporting.
-const FAULT_ACTS: [&str; 8] =
-    ["session.login", "session.totp", "session.confirm", "session.logout", "session.revoke", "trail.read", "trail.export", "evidence.download"];
+const FAULT_ACTS: [&str; 10] = [
+    "throttle.refuse",
+    "token.read",
+    "session.login",
+    "session.totp",
+    "session.confirm",
+    "session.logout",
+    "session.revoke",
+    "trail.read",
+    "trail.export",
+    "evidence.download",
+];
 
 /// Acts that people may begin when the disk is almost full, beside those above: signing in whole, and what protects.
 const SHORT_ACTS: [&str; 6] = ["session.enrol", "session.end_all", "session.demo", "person.disable", "token.revoke", "trail.open"];
@@ -115,6 +126,8 @@ struct Inner {
     /// The disk is almost full, told to whoever waits for it.
     short: watch::Sender<bool>,
     fault_log: FaultLog,
+    /// The witnesses of the configuration, as they are called in the database.
+    asked_witnesses: OnceLock<Vec<String>>,
     /// The durable size of the log, told to whoever waits for it.
     size: watch::Sender<u64>,
     /// Wakes the PostgreSQL sequencer.
@@ -154,6 +167,7 @@ impl Db {
             restraint: restraint::InForce::default(),
             short: watch::Sender::new(false),
             fault_log,
+            asked_witnesses: OnceLock::new(),
             size: watch::Sender::new(0),
             wake: Notify::new(),
             leads: AtomicBool::new(false),
@@ -199,9 +213,6 @@ impl Db {
     /// # Errors
     /// When the entry could not be made durable.
     pub async fn record_denial(&self, denied: &Denied) -> Result<(), DbError> {
-        if self.in_fault() {
-            return Ok(());
-        }
         let actor = event::actor_subject(&denied.actor, self.0.clock.now());
         let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
         let id = EventId::new(&self.0.clock, &self.0.rng);
@@ -209,7 +220,16 @@ impl Db {
         let detail = Detail::of(Outcome::Denied).because(denied.need.code());
         let about = event::About { actor: &denied.actor, action: denied.action, category: &denied.category, on: &denied.on };
         let pending = event::insert(self, &mut work, &id, &about, &detail, &event::Keys { actor: &actor_key, subject: None }).await?;
-        work.commit(Some(pending)).await?;
+        self.finish(work, pending).await
+    }
+
+    /// Commits an event with what it changed: into the chain, or beside it while the trail is in doubt.
+    async fn finish(&self, work: Work, pending: Pending) -> Result<(), DbError> {
+        let in_fault = self.in_fault();
+        if in_fault {
+            self.0.fault_log.append(&pending.body)?;
+        }
+        work.commit((!in_fault).then_some(pending)).await?;
         self.0.wake.notify_one();
         Ok(())
     }
@@ -256,8 +276,15 @@ impl Db {
         self.0.fault.load(Ordering::SeqCst)
     }
 
-    /// Latches the doubt about a part of the trail: nothing but the operator clears it.
+    /// Latches the doubt about a part of the trail, here and on every other node: nothing but the operator clears it.
     pub fn latch_fault(&self, part: &'static str) {
+        if self.take_doubt(part) {
+            self.tell_doubt(part);
+        }
+    }
+
+    /// Latches the doubt here. Gives whether it is news.
+    fn take_doubt(&self, part: &'static str) -> bool {
         self.0.fault.store(true, Ordering::SeqCst);
         self.0.doubt.send_if_modified(|parts| {
             let new = !parts.contains(&part);
@@ -265,7 +292,18 @@ impl Db {
                 parts.push(part);
             }
             new
-        });
+        })
+    }
+
+    /// Says once which witnesses the configuration names.
+    pub(crate) fn ask_witnesses(&self, ids: Vec<String>) {
+        let _ = self.0.asked_witnesses.set(ids);
+    }
+
+    /// The witnesses of the configuration, as they are called in the database.
+    #[must_use]
+    pub fn asked_witnesses(&self) -> &[String] {
+        self.0.asked_witnesses.get().map_or(&[], Vec::as_slice)
     }
 
     /// The parts of the trail that are in doubt, and a way to wait for one.
@@ -402,12 +440,7 @@ impl<A: Act> Tx<A> {
         let about = event::About { actor: permit.actor(), action: A::NAME, category: permit.category(), on: permit.on() };
         let keys = event::Keys { actor: &self.actor_key, subject: self.subject_key.as_ref() };
         let pending = event::insert(&self.db, &mut self.work, &self.id, &about, &detail, &keys).await?;
-        let in_fault = self.db.in_fault();
-        if in_fault {
-            self.db.0.fault_log.append(&pending.body)?;
-        }
-        self.work.commit((!in_fault).then_some(pending)).await?;
-        self.db.0.wake.notify_one();
+        self.db.finish(self.work, pending).await?;
         Ok(self.id)
     }
 }

@@ -7,7 +7,7 @@ use countersign_audit::write::leaf::{leaf, leaf_hash};
 use countersign_audit::write::tree::Frontier;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use sqlx::Connection as _;
+use sqlx::{Connection as _, PgConnection};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -82,6 +82,8 @@ struct Link<'e> {
 pub struct Sequencer {
     db: Db,
     log: i64,
+    /// `"log":"<origin>"`, as every event of this log has it.
+    mark: Vec<u8>,
     fence: i64,
     edge: Edge,
     staged: Option<Edge>,
@@ -103,7 +105,7 @@ impl Sequencer {
     /// # Errors
     /// When the head is absent or its parts do not fit.
     pub async fn open(db: &Db) -> Result<Self, Fault> {
-        let (log, _) = db.log();
+        let (log, origin) = db.log();
         let row = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
         let size = u64::try_from(row.size).context("log size")?;
         let frontier = Frontier::from_bytes(&row.frontier).context("read the frontier")?;
@@ -126,13 +128,17 @@ impl Sequencer {
             partial.push(held);
         }
         db.0.size.send_replace(size);
-        Ok(Self { db: db.clone(), log, fence: row.fence, edge: Edge { size, last, frontier, partial }, staged: None })
+        let mark = format!("\"log\":\"{origin}\"").into_bytes();
+        Ok(Self { db: db.clone(), log, mark, fence: row.fence, edge: Edge { size, last, frontier, partial }, staged: None })
     }
 
     async fn link_all(&mut self, conn: &mut Conn<'_>, events: &[Pending], at: Micros) -> Result<(), StoreError> {
         let mut edge = self.edge.clone();
         let mut links = Vec::with_capacity(events.len());
         for event in events {
+            if !event.body.windows(self.mark.len()).any(|part| part == self.mark) {
+                return Err(StoreError::Batch(format!("the event `{}` is not of this log; another program begins a new origin", event.id)));
+            }
             let bytes = leaf(&event.body, edge.size, &edge.last).map_err(|e| StoreError::Batch(e.to_string()))?;
             let hash = leaf_hash(&bytes);
             links.push(Link { seq: edge.size, event: &event.id, prev: edge.last, hash });
@@ -217,6 +223,11 @@ impl Sequence for Sequencer {
 /// Runs the PostgreSQL sequencer until told to stop. One node at a time holds the lock; the others wait for it.
 pub async fn run_postgres(db: Db, stop: tokio_util::sync::CancellationToken) {
     while !stop.is_cancelled() {
+        if db.in_fault() {
+            // Another node may go on, unless it shares the doubt.
+            let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
+            continue;
+        }
         let held = hold_postgres(&db, &stop).await;
         db.0.leads.store(false, Ordering::SeqCst);
         if let Err(fault) = held {
@@ -226,24 +237,79 @@ pub async fn run_postgres(db: Db, stop: tokio_util::sync::CancellationToken) {
     }
 }
 
-async fn hold_postgres(db: &Db, stop: &tokio_util::sync::CancellationToken) -> Result<(), Fault> {
+/// The lock of the sequencer with the connection that holds it; none when another node has it.
+async fn lock_postgres(db: &Db) -> Result<Option<PgConnection>, Fault> {
     let Store::Postgres { write, .. } = db.store() else { return Err(Fault::new("this sequencer is for PostgreSQL")) };
     // Detached: the lock lives as long as this connection, which no pool may hand on.
     let mut conn = write.acquire().await.context("connect the sequencer")?.detach();
     let locked: bool = sqlx::query_scalar(LOCK).fetch_one(&mut conn).await.context("lock the sequencer")?;
-    if !locked {
-        let _ = conn.close().await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
-        return Ok(());
+    if locked {
+        return Ok(Some(conn));
     }
-    let (log, _) = db.log();
-    let fence: i64 = Conn::Postgres(&mut conn).query(FENCE).bind(log).scalar().await.context("raise the fence")?;
+    let _ = conn.close().await;
+    Ok(None)
+}
+
+/// Raises the fence, so that whoever led before moves the head no more, and takes up the edge.
+async fn take_over(db: &Db, conn: &mut PgConnection) -> Result<Sequencer, Fault> {
+    let fence: i64 = Conn::Postgres(conn).query(FENCE).bind(db.log().0).scalar().await.context("raise the fence")?;
     let mut sequencer = Sequencer::open(db).await?;
     sequencer.fence = fence;
+    Ok(sequencer)
+}
+
+/// What links while no server runs: on SQLite the writer, on PostgreSQL whoever holds the lock.
+#[derive(Debug)]
+pub struct Offline(Option<PgConnection>);
+
+impl Offline {
+    /// Takes the sequencer's place.
+    ///
+    /// # Errors
+    /// When a server of another node has it, or the database fails.
+    pub async fn take(db: &Db) -> Result<Self, Fault> {
+        if db.is_sqlite() {
+            return Ok(Self(None));
+        }
+        let held = lock_postgres(db).await?;
+        Ok(Self(Some(held.ok_or_else(|| Fault::new("another node serves this database; stop every node first"))?)))
+    }
+
+    /// From now on events are linked into the log in force.
+    ///
+    /// # Errors
+    /// When its head cannot be taken up.
+    pub async fn begin(&self, db: &Db) -> Result<(), Fault> {
+        if let Store::Sqlite { writer, .. } = db.store() {
+            writer.set_sequence(Box::new(Sequencer::open(db).await?)).await;
+        }
+        Ok(())
+    }
+
+    /// Links what was committed.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn finish(self, db: &Db) -> Result<(), Fault> {
+        let Some(mut conn) = self.0 else { return Ok(()) };
+        let mut sequencer = take_over(db, &mut conn).await?;
+        while link_due(&mut sequencer, &mut conn).await.context("link events")? > 0 {}
+        let _ = conn.close().await;
+        Ok(())
+    }
+}
+
+async fn hold_postgres(db: &Db, stop: &tokio_util::sync::CancellationToken) -> Result<(), Fault> {
+    let Some(mut conn) = lock_postgres(db).await? else {
+        let _ = tokio::time::timeout(Duration::from_secs(1), stop.cancelled()).await;
+        return Ok(());
+    };
+    let (log, _) = db.log();
+    let mut sequencer = take_over(db, &mut conn).await?;
     db.0.leads.store(true, Ordering::SeqCst);
     while !stop.is_cancelled() {
         let linked = link_due(&mut sequencer, &mut conn).await.context("link events")?;
-        if db.log().0 != log {
+        if db.log().0 != log || db.in_fault() {
             return Ok(());
         }
         if linked == 0 {
@@ -260,7 +326,7 @@ async fn hold_postgres(db: &Db, stop: &tokio_util::sync::CancellationToken) -> R
     Ok(())
 }
 
-async fn link_due(sequencer: &mut Sequencer, conn: &mut sqlx::PgConnection) -> Result<usize, StoreError> {
+async fn link_due(sequencer: &mut Sequencer, conn: &mut PgConnection) -> Result<usize, StoreError> {
     if sequencer.db.in_fault() {
         return Ok(0);
     }

@@ -18,7 +18,7 @@ use crate::http::gate::{Credential, Door};
 use crate::http::{App, Error};
 use crate::policy::{Actor, Auth, On, Origin, Who};
 
-/// Addresses or tokens gathered at most; what comes beyond joins one row of its own.
+/// Addresses or tokens gathered at most; what comes beyond is not told apart, so that strangers cannot fill the memory.
 const GATHERED_MAX: usize = 10_000;
 
 /// Reads of one token since the last flush.
@@ -106,23 +106,55 @@ impl Door for IdentityDoor {
         let refused = std::mem::take(&mut *self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         let reads = std::mem::take(&mut *self.reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
         async move {
-            for (address, count) in refused {
-                let origin = Origin { address: Some(address), agent: None, request: None };
-                let actor = Actor { origin, ..Actor::system() };
-                if let Ok(permit) = app.policy.permit::<Refuse>(&actor, &On::any("address")) {
-                    app.db.record(permit, Detail::of(crate::db::Outcome::Denied).because("too_many").with("count", count)).await?;
+            let (mut refused, mut reads) = (refused.into_iter(), reads.into_iter());
+            let failed = loop {
+                let Some((address, count)) = refused.next() else { break None };
+                if let Err(error) = record_refusals(app, address, count).await {
+                    break Some((error, Some((address, count)), None));
                 }
-            }
-            for (token, reads) in reads {
-                let who = Who::Person { id: reads.person, name: reads.name, auth: Auth::Token(token.clone()) };
-                let origin = Origin { address: Some(reads.address), agent: None, request: None };
-                let actor = Actor { who, roles: Vec::new(), scopes: None, fresh: false, origin };
-                if let Ok(permit) = app.policy.permit::<ReadByToken>(&actor, &On::one("token", &token)) {
-                    app.db.record(permit, Detail::ok().with("requests", reads.count)).await?;
-                }
-            }
-            Ok(())
+            };
+            let failed = match failed {
+                Some(failed) => Some(failed),
+                None => loop {
+                    let Some((token, read)) = reads.next() else { break None };
+                    if let Err(error) = record_reads(app, &token, &read).await {
+                        break Some((error, None, Some((token, read))));
+                    }
+                },
+            };
+            let Some((error, address, token)) = failed else { return Ok(()) };
+            // What could not be recorded now is recorded with the next flush.
+            self.put_back(address.into_iter().chain(refused), token.into_iter().chain(reads));
+            Err(error)
         }
         .boxed()
     }
+}
+
+impl IdentityDoor {
+    fn put_back(&self, refused: impl Iterator<Item = (IpAddr, i64)>, reads: impl Iterator<Item = (TokenId, Reads)>) {
+        let mut held = self.refused.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (address, count) in refused {
+            *held.entry(address).or_default() += count;
+        }
+        let mut held = self.reads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (token, read) in reads {
+            let count = read.count;
+            held.entry(token).and_modify(|known| known.count += count).or_insert(read);
+        }
+    }
+}
+
+async fn record_refusals(app: &App, address: IpAddr, count: i64) -> Result<(), DbError> {
+    let actor = Actor { origin: Origin { address: Some(address), agent: None, request: None }, ..Actor::system() };
+    let Ok(permit) = app.policy.permit::<Refuse>(&actor, &On::any("address")) else { return Ok(()) };
+    app.db.record(permit, Detail::of(crate::db::Outcome::Denied).because("too_many").with("count", count)).await.map(drop)
+}
+
+async fn record_reads(app: &App, token: &TokenId, read: &Reads) -> Result<(), DbError> {
+    let who = Who::Person { id: read.person.clone(), name: read.name.clone(), auth: Auth::Token(token.clone()) };
+    let origin = Origin { address: Some(read.address), agent: None, request: None };
+    let actor = Actor { who, roles: Vec::new(), scopes: None, fresh: false, origin };
+    let Ok(permit) = app.policy.permit::<ReadByToken>(&actor, &On::one("token", token)) else { return Ok(()) };
+    app.db.record(permit, Detail::ok().with("requests", read.count)).await.map(drop)
 }

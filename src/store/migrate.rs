@@ -116,7 +116,7 @@ impl Store {
         let known = schema.migrations(self.is_sqlite());
         match self {
             Self::Sqlite { writer, .. } => writer.with_connection(move |lite| migrate_lite(lite, &known)).await?,
-            Self::Postgres { write, .. } => Migrator::with_migrations(known).run(write).await.map_err(|e| StoreError::Batch(e.to_string())),
+            Self::Postgres { long, .. } => Migrator::with_migrations(known).run(long).await.map_err(|e| StoreError::Batch(e.to_string())),
         }
     }
 

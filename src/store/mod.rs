@@ -83,6 +83,13 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+/// A statement on PostgreSQL takes no longer, unless it streams or migrates.
+const STATEMENT_MAX: &str = "5s";
+/// One that does takes no longer than this.
+const STATEMENT_LONG_MAX: &str = "6h";
+/// Streams and migrations at a time; others wait their turn.
+const LONG_MAX: u32 = 8;
+
 /// Either database, ready for use.
 #[derive(Clone, Debug)]
 pub enum Store {
@@ -99,6 +106,8 @@ pub enum Store {
         read: PgPool,
         /// Connections that write.
         write: PgPool,
+        /// Connections whose statements may take long: rows that are streamed, and migrations.
+        long: PgPool,
     },
 }
 
@@ -146,20 +155,21 @@ impl Store {
     async fn open_postgres(url: &str, connections_max: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?
             .application_name("countersign")
-            .options([("statement_timeout", "5s"), ("lock_timeout", "5s"), ("synchronous_commit", "on")])
+            .options([("statement_timeout", STATEMENT_MAX), ("lock_timeout", "5s"), ("synchronous_commit", "on")])
             .statement_cache_capacity(256)
             .disable_statement_logging();
         let pool = |n: u32| PgPoolOptions::new().max_connections(n).acquire_timeout(WAIT_MAX).test_before_acquire(false);
         let write = pool(connections_max).connect_with(options.clone()).await?;
-        let read = pool(connections_max).connect_lazy_with(options.options([("default_transaction_read_only", "on")]));
-        Ok(Self::Postgres { read, write })
+        let read = pool(connections_max).connect_lazy_with(options.clone().options([("default_transaction_read_only", "on")]));
+        let long = pool(LONG_MAX).connect_lazy_with(options.options([("statement_timeout", STATEMENT_LONG_MAX)]));
+        Ok(Self::Postgres { read, write, long })
     }
 
     /// A read. On both databases a write through here fails at once.
     pub fn query(&self, sql: impl sqlx::SqlSafeStr) -> Query<'_> {
         match self {
             Self::Sqlite { read, .. } => Query::on_readers(sql, read),
-            Self::Postgres { read, .. } => Query::on_pg_pool(sql, read),
+            Self::Postgres { read, long, .. } => Query::on_pg_pool(sql, read, long),
         }
     }
 
@@ -195,9 +205,10 @@ impl Store {
                 read.close();
                 writer.close().await;
             }
-            Self::Postgres { read, write } => {
+            Self::Postgres { read, write, long } => {
                 read.close().await;
                 write.close().await;
+                long.close().await;
             }
         }
     }

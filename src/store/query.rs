@@ -43,7 +43,7 @@ tuple_record!(A 0, B 1, C 2, D 3, E 4);
 enum Target<'c> {
     Readers(&'c Readers, Vec<Value>),
     Lite(&'c mut Lite, Vec<Value>),
-    PgPool(&'c PgPool, PgArguments),
+    PgPool(&'c PgPool, &'c PgPool, PgArguments),
     Pg(&'c mut PgConnection, PgArguments),
 }
 
@@ -78,8 +78,8 @@ impl<'c> Query<'c> {
         Self::new(sql, Target::Readers(readers, Vec::new()))
     }
 
-    pub(super) fn on_pg_pool(sql: impl SqlSafeStr, pool: &'c PgPool) -> Self {
-        Self::new(sql, Target::PgPool(pool, PgArguments::default()))
+    pub(super) fn on_pg_pool(sql: impl SqlSafeStr, pool: &'c PgPool, long: &'c PgPool) -> Self {
+        Self::new(sql, Target::PgPool(pool, long, PgArguments::default()))
     }
 
     pub(super) fn on_lite(sql: impl SqlSafeStr, lite: &'c mut Lite) -> Self {
@@ -94,7 +94,7 @@ impl<'c> Query<'c> {
     pub fn bind<T: Bind>(mut self, value: T) -> Self {
         let added = match &mut self.target {
             Target::Readers(_, binds) | Target::Lite(_, binds) => lite_value(&value).map(|v| binds.push(v)),
-            Target::PgPool(_, args) | Target::Pg(_, args) => args.add(value),
+            Target::PgPool(_, _, args) | Target::Pg(_, args) => args.add(value),
         };
         self.bound += 1;
         if let Err(error) = added {
@@ -135,7 +135,7 @@ impl<'c> Query<'c> {
         match self.target {
             Target::Readers(on, binds) => on.read(move |lite| lite.rows(self.sql.as_str(), &binds, usize::MAX)).await,
             Target::Lite(on, binds) => Ok(on.rows(self.sql.as_str(), &binds, usize::MAX)?),
-            Target::PgPool(on, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_all),
+            Target::PgPool(on, _, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_all),
             Target::Pg(on, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_all),
         }
     }
@@ -157,7 +157,7 @@ impl<'c> Query<'c> {
         match self.target {
             Target::Readers(on, binds) => Ok(on.read(move |lite| lite.rows(self.sql.as_str(), &binds, 1)).await?.pop()),
             Target::Lite(on, binds) => Ok(on.rows(self.sql.as_str(), &binds, 1)?.pop()),
-            Target::PgPool(on, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_optional),
+            Target::PgPool(on, _, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_optional),
             Target::Pg(on, args) => on_postgres!(self.sql, on, args, sqlx::query_as_with, fetch_optional),
         }
     }
@@ -170,7 +170,7 @@ impl<'c> Query<'c> {
         self.one::<(T,)>().await.map(|(value,)| value)
     }
 
-    /// Rows as they come, for exports; no time limit but the caller's. Not inside a transaction, which others wait for.
+    /// Rows as they come, for exports; no time limit but the caller's (on PostgreSQL six hours). Not inside a transaction, which others wait for.
     ///
     /// # Errors
     /// When the binds do not fit, or inside a transaction; failures on the way are items of the stream.
@@ -178,7 +178,7 @@ impl<'c> Query<'c> {
         self.check()?;
         match self.target {
             Target::Readers(on, binds) => Ok(on.stream(self.sql, binds)),
-            Target::PgPool(on, args) => Ok(sqlx::query_as_with(self.sql, args).fetch(on).map(|r| r.map_err(StoreError::from)).boxed()),
+            Target::PgPool(_, long, args) => Ok(sqlx::query_as_with(self.sql, args).fetch(long).map(|r| r.map_err(StoreError::from)).boxed()),
             Target::Lite(..) | Target::Pg(..) => Err(StoreError::Other("rows are not streamed inside a transaction".into())),
         }
     }
@@ -192,7 +192,7 @@ impl<'c> Query<'c> {
         let done: Result<_, StoreError> = match self.target {
             Target::Readers(on, binds) => return on.read(move |lite| lite.execute(self.sql.as_str(), &binds)).await,
             Target::Lite(on, binds) => return Ok(on.execute(self.sql.as_str(), &binds)?),
-            Target::PgPool(on, args) => on_postgres!(self.sql, on, args, sqlx::query_with, execute),
+            Target::PgPool(on, _, args) => on_postgres!(self.sql, on, args, sqlx::query_with, execute),
             Target::Pg(on, args) => on_postgres!(self.sql, on, args, sqlx::query_with, execute),
         };
         done.map(|d| d.rows_affected())

@@ -9,9 +9,8 @@ use super::{Error, NewOrigin, read, sql};
 use crate::core::fault::{Context as _, Fault};
 use crate::db::checkpoint::Keeper;
 use crate::db::integrity::{self, Disagreement};
-use crate::db::{Chore, Db, Detail, Sequencer};
+use crate::db::{Chore, Db, Detail, Offline};
 use crate::policy::Permit;
-use crate::store::Store;
 
 /// What was last known of the log that was left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +41,8 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
     if found.is_empty() && !begun {
         return Err(Error::NoFault);
     }
+    // Held to the end: no other node may link into the log that is left, or the new one.
+    let offline = Offline::take(db).await?;
     let (left_log, new_log) = if begun { (current - 1, current) } else { (current, current + 1) };
     let left = last_known(db, keeper, left_log).await?;
     let name = origin.strip_suffix(&format!("/audit/{current}")).ok_or_else(|| Fault::new("the log's origin does not end in its number"))?;
@@ -51,14 +52,11 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
         integrity::new_head(db, new_log, &next).await?;
         db.set_log(new_log, next.clone());
     }
-    if let Store::Sqlite { writer, .. } = db.store() {
-        writer.set_sequence(Box::new(Sequencer::open(db).await?)).await;
-    }
+    offline.begin(db).await?;
     db.record(permit, detail(db, &left, unlinked, found, why)).await?;
-    db.fault_log().retire(new_log)?;
-    if db.store().is_sqlite() {
-        keeper.sign_now().await?;
-    }
+    offline.finish(db).await?;
+    db.fault_log().retire(&format!("before-{new_log}"))?;
+    keeper.sign_now().await?;
     Ok(next)
 }
 
@@ -95,6 +93,14 @@ async fn last_known(db: &Db, keeper: &Keeper, log: i64) -> Result<Left, Error> {
 async fn drop_pending(db: &Db) -> Result<i64, Error> {
     let count: i64 = db.query(sql::COUNT_PENDING).scalar().await?;
     if count > 0 {
+        let mut last = String::new();
+        loop {
+            let page: Vec<(String, Vec<u8>)> = db.query(sql::PENDING).bind(last.as_str()).all().await?;
+            let Some((end, _)) = page.last() else { break };
+            last.clone_from(end);
+            // Beside the log they would be in none: the file that the new log's first entry names holds them.
+            page.iter().try_for_each(|(_, body)| db.fault_log().append(body))?;
+        }
         let mut chore = db.chore(Chore::Origin).await?;
         chore.query(sql::DROP_PENDING).execute().await.context("leave unlinked events")?;
         chore.commit().await?;

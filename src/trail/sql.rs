@@ -35,6 +35,8 @@ pub const LINKS: &str = "select c.seq, c.prev, c.leaf_hash, e.body from audit_ch
 pub const LOGS: &str = "select log, origin from audit_head order by log desc limit 20";
 pub const ORIGIN: &str = "select origin from audit_head where log = $1";
 pub const COUNT_PENDING: &str = "select count(*) from (select event_id from audit_pending limit 100000) p";
+pub const PENDING: &str =
+    "select p.event_id, e.body from audit_pending p join audit_event e on e.id = p.event_id where p.event_id > $1 order by p.event_id limit 500";
 pub const DROP_PENDING: &str = "delete from audit_pending";
 
 /// A range with everything that is held against the leaves, read from the chain on.
@@ -85,6 +87,7 @@ pub const ALL: &[&str] = &[
     LOGS,
     ORIGIN,
     COUNT_PENDING,
+    PENDING,
     DROP_PENDING,
     IN_RANGE,
     REVIEW,

@@ -44,25 +44,25 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
     match format.as_str() {
         "csv" => {
             let id = db.record(permit, of_filter(detail, &raw)).await?;
+            db.settle().await?;
             Ok(attachment(Body::from_stream(csv(db.clone(), filter, id)).into_response(), "audit-not-evidence.csv", "text/csv; charset=utf-8"))
         }
         "json" => {
             let id = db.record(permit, of_filter(detail, &raw)).await?;
+            // What was committed before is in the chain now, which the rows are read from.
+            db.settle().await?;
             Ok(attachment(Body::from_stream(json_lines(db.clone(), filter, id)).into_response(), "audit.jsonl", "application/x-ndjson"))
         }
         "bundle" => {
             // The bundle is the whole log: a part of it proves nothing.
-            ctx.app.keeper.sign_now().await.map_err(Error::from)?;
-            if let Some(cosigner) = &ctx.app.cosigner {
-                cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
-            }
+            countersigned(&ctx).await?;
             let bundle = Bundle::newest(db, filter.log).await?;
             let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX));
             db.record(permit, detail).await?;
             Ok(attachment(Body::from_stream(tarred(db.clone(), bundle)).into_response(), "audit-export.tar", "application/x-tar"))
         }
         "evidence" => {
-            ctx.app.keeper.sign_now().await.map_err(Error::from)?;
+            countersigned(&ctx).await?;
             let bundle = Bundle::newest(db, filter.log).await?;
             let opening = if open.is_some() { opened(&ctx, &filter, &raw, &purpose, bundle.size).await? } else { Opening::default() };
             let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX)).with("opened", opening.values);
@@ -73,6 +73,15 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
         }
         _ => Err(http::Error::field("format", "is not known here")),
     }
+}
+
+/// Signs what there is, and asks the witnesses to countersign it; those that do not answer in time are done without.
+async fn countersigned(ctx: &Ctx) -> Result<(), http::Error> {
+    ctx.app.keeper.sign_now().await.map_err(Error::from)?;
+    if let Some(cosigner) = &ctx.app.cosigner {
+        cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
+    }
+    Ok(())
 }
 
 /// Makes it an entry that these values are opened, and for what, before any of them leaves.

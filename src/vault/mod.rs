@@ -112,7 +112,9 @@ impl Vault {
             let held: Option<(Vec<u8>,)> = self.0.keys.query(CANARY).bind(version).optional().await.context("read the canary")?;
             let Some((sealed,)) = held else { continue };
             let opened = self.0.ring.version(version).and_then(|key| key.open(&place, &sealed)).ok_or_else(|| {
-                Fault::new(format!("the key-encryption key in `keys/kek-{version}` is not the one this database was made with; put the right `kek-{version}` back"))
+                Fault::new(format!(
+                    "the key-encryption key in `keys/kek-{version}` is not the one this database was made with; put the right `kek-{version}` back"
+                ))
             })?;
             if opened.as_slice() != SECRET {
                 return Err(Fault::new("the canary opened to something else"));

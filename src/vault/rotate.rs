@@ -14,8 +14,7 @@ const BATCH: usize = 200;
 /// Times the whole table is gone through: other nodes may wrap with the old key until they see the new one.
 const ROUNDS_MAX: usize = 10;
 
-pub(super) const WRAPPED_BY_OTHERS: &str =
-    "select id, kek, wrapped from data_key where kek < $1 and wrapped is not null and id > $2 order by id limit 200";
+pub(super) const WRAPPED_BY_OTHERS: &str = "select id, kek, wrapped from data_key where kek < $1 and wrapped is not null and id > $2 order by id limit 200";
 pub(super) const REWRAP: &str = "update data_key set kek = $2, wrapped = $3 where id = $1 and kek = $4 and wrapped is not null";
 pub(super) const LIVE: &str = "select count(*) from data_key where wrapped is not null";
 pub(super) const WAITING: &str = "select count(*) from data_key where kek < $1 and wrapped is not null";

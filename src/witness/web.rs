@@ -2,11 +2,13 @@
 //! Must stay true: an answer names only what the protocol has it name; a fault inside is told as one.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
@@ -15,6 +17,9 @@ use crate::core::fault::chain_of;
 
 /// A note of 64 KiB and a proof of 63 lines.
 const BODY_BYTES_MAX: usize = 72 * 1024;
+
+/// A request takes no longer, its body included.
+const REQUEST_MAX: Duration = Duration::from_secs(10);
 
 /// The witness's router.
 pub fn router(book: Arc<Book>) -> Router {
@@ -26,8 +31,21 @@ pub fn router(book: Arc<Book>) -> Router {
         .route("/readyz", get(async || text(StatusCode::OK, "ok\n".into())))
         .fallback(async || text(StatusCode::NOT_FOUND, "there is nothing here\n".into()))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(axum::middleware::from_fn(in_time))
         .layer(axum::middleware::map_response(headers))
         .with_state(book)
+}
+
+/// Whoever does not send what they announced gives the place back.
+async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(REQUEST_MAX, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => {
+            let mut response = text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n".into());
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            response
+        }
+    }
 }
 
 async fn add_checkpoint(State(book): State<Arc<Book>>, body: Bytes) -> Response {

@@ -15,6 +15,7 @@ mod insights;
 mod kill;
 mod log;
 mod messages;
+mod nodes;
 mod notices;
 mod orphans;
 mod repeat;

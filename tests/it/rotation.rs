@@ -59,8 +59,8 @@ async fn every_data_key_is_wrapped_anew_while_the_server_runs() {
     assert!(!app.data().join("keys/kek-1").exists());
     assert_eq!(rotate(&app).await.expect("rotates")["to"].as_i64(), Some(3));
     let actions = app.db_actions().await;
-    assert_eq!(actions.iter().filter(|a| *a == "keys.rotate").count(), 4, "one before and one after each");
-    assert_eq!(actions.iter().filter(|a| *a == "keys.retire").count(), 1);
+    assert_eq!(actions.iter().filter(|a| *a == "keys.rotate ok").count(), 4, "one before and one after each");
+    assert_eq!(actions.iter().filter(|a| *a == "keys.retire ok").count(), 1);
     // Nothing of it was in memory only.
     let app = app.restart().await;
     all_open(&app, &values).await;
@@ -91,8 +91,7 @@ async fn a_rotation_that_broke_off_is_gone_on_with() {
     let values = sealed(&app, 650).await;
     // The key of one in the middle is damaged: the batches before it are done, and nothing of its own batch is.
     let keys = app.app.db.vault().store();
-    let (id, wrapped): (String, Vec<u8>) =
-        keys.query("select id, wrapped from data_key where subject = 'test:500'").one().await.expect("there");
+    let (id, wrapped): (String, Vec<u8>) = keys.query("select id, wrapped from data_key where subject = 'test:500'").one().await.expect("there");
     let put = async |bytes: Vec<u8>| {
         let mut work = keys.begin().await.expect("begins");
         work.query("update data_key set wrapped = $2 where id = $1").bind(id.as_str()).bind(bytes).execute().await.expect("writes");
@@ -151,7 +150,8 @@ async fn without_a_key_that_is_needed_nothing_starts() {
     execute(&app.app, &Ask::KeysRotate { prepare: true }).await.expect("prepares");
     let (one, two) = (app.data().join("keys/kek-1"), app.data().join("keys/kek-2"));
     let ring = || KeyRing::read(&app.data().join("keys")).expect("reads");
-    let open = async |ring| countersign::vault::Vault::open(app.app.db.vault().store().clone(), ring, app.clock.clone(), countersign::core::rng::Rng::system()).await;
+    let open =
+        async |ring| countersign::vault::Vault::open(app.app.db.vault().store().clone(), ring, app.clock.clone(), countersign::core::rng::Rng::system()).await;
     // The older one is missing, which data keys are wrapped with.
     let kept = std::fs::read(&one).expect("reads");
     std::fs::remove_file(&one).expect("removes");

@@ -113,6 +113,16 @@ async fn in_doubt_only_signing_in_and_reading_work() {
     person.get("/account").await.expect(200).says("does not hold together");
     let log = std::fs::read_to_string(app.data().join("fault.log")).expect("fault.log is there");
     assert!(log.contains("session.login") && log.lines().count() >= 3);
+    drop((admin, person));
+    // Nothing was wrong after all: what happened meanwhile is in the trail, and an entry holds the file's hash.
+    let app = app.restart().await;
+    let actions = app.db_actions().await;
+    assert_eq!(actions[actions.len() - 4..], ["trail.read ok", "session.login ok", "session.totp ok", "server.start ok"]);
+    assert!(!app.data().join("fault.log").exists());
+    let digest = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(log));
+    let body: Vec<(Vec<u8>,)> =
+        app.app.db.query("select body from audit_event where action = 'server.start' order by id desc limit 1").all().await.expect("reads");
+    assert!(String::from_utf8_lossy(&body[0].0).contains(&digest));
     app.finish().await;
 }
 

@@ -6,6 +6,7 @@ use countersign::core::clock::{Clock, SECOND};
 use countersign::core::folder::DataFolder;
 use countersign::cosign::Standing;
 use countersign::db::cosignature::CosignatureRow;
+use countersign::db::integrity;
 use countersign::policy::Role;
 use countersign::vault::KeyRing;
 use countersign_audit::verify::checkpoint::Checkpoint;
@@ -214,6 +215,15 @@ async fn an_old_backup_put_back_is_caught_though_every_part_of_it_agrees() {
     round(&app).await;
     assert!(size(&app).await < before);
     assert!(app.app.db.in_fault(), "the witness remembers");
+    // It stays so after a restart, before anybody is asked again; and there is a lawful way on.
+    let app = app.restart().await;
+    assert!(app.app.db.in_fault());
+    let found = integrity::compare(&app.app.db, &app.app.keeper).await.expect("compares");
+    assert!(matches!(found.as_slice(), [one] if one.part == "witness" && one.what.contains("w.example")), "{found:?}");
+    let app = app.new_origin().await;
+    witness.book.trust(&app.app.keeper.signer().vkey("test.example/audit/2")).expect("trusted");
+    assert!(!app.app.db.in_fault());
+    assert_eq!(round(&app).await.confirmed.expect("the new log").by, 1);
     app.finish().await;
 }
 

@@ -113,6 +113,21 @@ impl TestApp {
         Self { router: router(&app), app, installation: Some(installation), folder, clock, databases: Vec::new(), flags }
     }
 
+    /// Another node on the same databases, with the same keys and a folder of its own; only where there can be one.
+    pub async fn node(&self) -> Self {
+        assert!(on_postgres(), "an embedded database has one node");
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = DataFolder::open(&folder.path().join("data"), true).expect("a data folder");
+        for entry in std::fs::read_dir(self.data().join("keys")).expect("keys").filter_map(Result::ok) {
+            std::fs::copy(entry.path(), data.keys().join(entry.file_name())).expect("copies");
+        }
+        let mut flags = self.flags.clone();
+        flags.retain(|(key, _)| key != "data");
+        flags.push(("data".into(), data.path().display().to_string()));
+        drop(data);
+        Self::open(folder, flags, self.clock.clone()).await
+    }
+
     /// Stops, and starts again on what lies there.
     pub async fn restart(mut self) -> Self {
         self.installation.take().expect("open").close().await;
@@ -128,8 +143,13 @@ impl TestApp {
 
     /// Stops, takes over a new origin as the console does, and starts again.
     pub async fn new_origin(mut self) -> Self {
-        let config = self.app.config.clone();
         self.installation.take().expect("open").close().await;
+        self.new_origin_closed().await
+    }
+
+    /// The same after the installation was closed.
+    pub async fn new_origin_closed(self) -> Self {
+        let config = self.app.config.clone();
         let data = DataFolder::open(&config.data, false).expect("the data folder");
         countersign::app::new_origin(&config, &data, "a test").await.expect("a new origin");
         let mut again = Self::open(self.folder, self.flags, self.clock).await;
