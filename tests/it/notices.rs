@@ -213,7 +213,7 @@ async fn a_mail_server_that_never_answers_ends_the_try_in_time() {
     let silent = smtp.clone();
     mailing(&smtp, async |app| {
         let app = &app.app;
-        let mailer = Mailer::new(app.config.smtp.as_ref().expect("set"), Duration::from_millis(200)).expect("ready");
+        let mailer = Mailer::new(app.config.smtp.as_ref().expect("set"), Duration::from_secs(3)).expect("ready");
         let id = NoticeId::new(app.db.clock(), app.db.rng());
         let letter = || Letter { id: id.clone(), to: "nora@example.org".parse().expect("a mailbox"), subject: "s".into(), body: "b".into() };
         assert_eq!(mailer.send(letter()).await, Told::Later("timeout"));

@@ -394,9 +394,8 @@ async fn no_form_is_taken_without_the_token_of_its_own_session() {
         let foreign = other.csrf();
         let own = person.csrf();
         let session = person.cookie("countersign").expect("set");
+        app.messages_ended().await;
         app.app.db.settle().await.expect("settles");
-        // The sandbox's answers to the message come by themselves.
-        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
         let before = entries(app).await;
         let rows: Vec<Route> = table().into_iter().filter(|r| r.method != Method::GET && !r.path.starts_with("/api/")).collect();
         assert!(rows.len() >= 25, "{}", rows.len());

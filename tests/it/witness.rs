@@ -328,7 +328,8 @@ async fn a_sign_of_life_holds_what_witnesses_confirmed_and_tells_of_a_clock_that
         let found: Vec<(Vec<u8>,)> =
             app.app.db.query("select body from audit_event where action = 'server.heartbeat' order by id limit 9").all().await.expect("reads");
         beats = found.iter().map(|(body,)| serde_json::from_slice(body).expect("JSON")).collect();
-        if beats.iter().any(|b| b["data"]["anchor_size"].as_i64() == Some(confirmed)) {
+        let stepped = beats.iter().any(|b| b["data"]["clock_step_us"].as_i64().is_some_and(|step| step > 3_000 * SECOND));
+        if stepped && beats.iter().any(|b| b["data"]["anchor_size"].as_i64() == Some(confirmed)) {
             break;
         }
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;

@@ -107,7 +107,7 @@ async fn a_receiver_that_never_answers_ends_the_try_in_time() {
     let silent = hooks.clone();
     posting(&hooks, async |app| {
         let app = &app.app;
-        let poster = Poster::new(app.config.alerts.webhook.as_ref().expect("set"), Duration::from_millis(1000)).expect("ready");
+        let poster = Poster::new(app.config.alerts.webhook.as_ref().expect("set"), Duration::from_secs(3)).expect("ready");
         let id = NoticeId::new(app.db.clock(), app.db.rng());
         assert_eq!(poster.post(id.as_str(), app.db.clock().now(), "{}".into()).await, Told::Later("timeout"));
         assert_eq!(poster.post(id.as_str(), app.db.clock().now(), "{}".into()).await, Told::Done);

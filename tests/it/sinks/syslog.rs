@@ -78,7 +78,7 @@ async fn a_receiver_that_refuses_cuts_and_dawdles_gets_every_entry_in_the_end() 
             let size = wait_for_all(app, Kind::Syslog).await;
             let messages = receiver.messages();
             assert_gapless(&seqs(&messages), size);
-            assert!(seqs(&messages).len() > usize::try_from(size).expect("small"), "what was cut off came again: {shows:?}");
+            assert!(receiver.connections() >= 4, "each way of failing was met: {shows:?}");
         })
         .await;
     }
@@ -161,7 +161,7 @@ async fn a_receiver_that_never_closes_ends_the_try_in_time_and_confirmed_nothing
     let receiver = FakeSyslog::start(Shows::Its).await;
     receiver.fail(&[SyslogFault::Silent, SyslogFault::Cut(50), SyslogFault::Bare, SyslogFault::Bare]);
     let lenient = outlet_with(&receiver, Duration::from_secs(5), &[("stream.syslog_confirm", "close".to_owned())]);
-    let outlet = outlet(&receiver, Duration::from_millis(900));
+    let outlet = outlet(&receiver, Duration::from_secs(3));
     let lines = vec![Line { seq: 0, leaf: format!("{{\"a\":\"{}\"}}", "x".repeat(60_000)), hash: [0; 32] }];
     let batch = Batch { log: 1, origin: "test.example/audit/1".into(), lines, note: "note\n".into(), size: 1 };
     assert_eq!(outlet.send(&batch, "1", "boot", 0).await, Err("timeout"));

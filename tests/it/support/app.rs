@@ -200,6 +200,18 @@ impl TestApp {
         self.app.keeper.sign_now().await.expect("signs");
     }
 
+    /// Waits until every message has its result: the sandbox's answers come by themselves.
+    pub async fn messages_ended(&self) {
+        for _ in 0..400 {
+            let open: i64 = self.app.db.query("select count(*) from message where state in ('queued', 'sending')").scalar().await.expect("reads");
+            if open == 0 {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("messages stay open");
+    }
+
     /// The actions in the trail, oldest first, as `action outcome`.
     pub async fn db_actions(&self) -> Vec<String> {
         self.app.db.settle().await.expect("everything is sequenced");
