@@ -6,6 +6,7 @@ pub mod checkpoint;
 mod chore;
 pub mod cosignature;
 mod detail;
+pub mod epoch;
 mod event;
 pub mod faultlog;
 pub mod integrity;

@@ -49,6 +49,7 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
     let unlinked = drop_pending(db).await?;
     if !begun {
         integrity::new_head(db, new_log, &next).await?;
+        keeper.signer().begin(&next).await?;
         db.set_log(new_log, next.clone());
     }
     if let Store::Sqlite { writer, .. } = db.store() {
@@ -57,7 +58,7 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
     db.record(permit, detail(db, &left, unlinked, found, why)).await?;
     db.fault_log().retire(new_log)?;
     if db.store().is_sqlite() {
-        keeper.sign_now().await?;
+        keeper.sign_or_wait().await?;
     }
     Ok(next)
 }

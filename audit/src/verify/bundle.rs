@@ -8,12 +8,13 @@ use std::{ops::Range, path::Path};
 use super::{
     Error,
     checkpoint::Checkpoint,
+    epochs::{self, Epochs},
     files,
     kept::{Got, Kept, Marks},
     leaf::LEAF_BYTES_MAX,
     note::{self, NOTE_BYTES_MAX},
     policy::Policy,
-    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Report},
+    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report},
     stored::Tiles,
     survey,
     tiles::{self, WIDTH},
@@ -38,6 +39,8 @@ pub struct Ask {
     pub key: Option<Got<Vkey>>,
     /// Whom to trust: logs, witnesses, and how many of them.
     pub policy: Option<Got<Policy>>,
+    /// The key of one of the log's epochs.
+    pub epoch: Option<Got<Vkey>>,
     /// Checkpoints kept from earlier.
     pub kept: Vec<Kept>,
     /// How new the checkpoint must be. Only a policy can meet it.
@@ -56,6 +59,7 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
     let mut report = Report::default();
     let policy = ask.policy.as_ref().and_then(|policy| policy.as_ref().ok());
     witnessed::expect(policy, ask.policy.is_some(), ask.fresh.as_ref(), &mut report);
+    report.pin = if ask.epoch.is_some() { Pin::NotTold } else { Pin::NotAsked };
     report.kept_checkpoints =
         ask.kept.iter().map(|kept| KeptCheckpoint { file: kept.name.clone(), size: None, root: None, state: KeptState::NotTold }).collect();
     if ask.fresh.is_none() {
@@ -66,12 +70,13 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
         report.not_checked.push("witnesses: cosignatures on the checkpoint".to_owned());
     }
     match open(dir, ask, &mut report) {
-        Ok((key, checkpoint)) => {
+        Ok(Opened { key, checkpoint, note }) => {
             report.origin = Some(checkpoint.origin.clone());
             report.size = Some(checkpoint.size);
             report.root = Some(checkpoint.root);
             let marks = Marks::open(&ask.kept, &key, &checkpoint, &mut report);
-            let marks = entries(dir, &checkpoint, marks, &mut report);
+            let epochs = Epochs::new(dir, &key, ask.epoch.as_ref().and_then(|epoch| epoch.as_ref().ok()));
+            let marks = entries(dir, &checkpoint, &note, (marks, epochs), &mut report);
             let as_signed = report.computed_root == Some(checkpoint.root);
             marks.finish(&ask.kept, as_signed, &mut report);
         }
@@ -84,11 +89,18 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
 }
 
 /// The log's key and its checkpoint, whose signature, form and cosignatures hold.
-fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint), Finding> {
+struct Opened {
+    key: Vkey,
+    checkpoint: Checkpoint,
+    note: Vec<u8>,
+}
+
+fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<Opened, Finding> {
     let refused = |(kind, what): &(Kind, String)| Finding { kind: *kind, seq: None, path: None, what: what.clone() };
     let given = ask.key.as_ref().map(|key| key.as_ref().map_err(refused)).transpose()?;
     let policy = ask.policy.as_ref().map(|policy| policy.as_ref().map_err(refused)).transpose()?;
     let given = given_key(given, policy)?;
+    ask.epoch.as_ref().map(|epoch| epoch.as_ref().map_err(refused)).transpose()?;
     report.key = given.map(|key| key.named().short());
     if !dir.is_dir() {
         return Err(Finding::absent(None, "the folder is missing, or is not a folder".to_owned()));
@@ -105,10 +117,12 @@ fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint)
     if let Some(policy) = policy {
         unknown = unknown.saturating_sub(witnessed::check(&note, policy, ask.fresh.as_ref(), report).map_err(wrong)?);
     }
+    // Those of the epochs are looked at with the entries that name their keys.
+    unknown = unknown.saturating_sub(epochs::lines(&note, &checkpoint.origin));
     if unknown > 0 {
         report.notes.push(format!("{unknown} signatures on the checkpoint are by keys that were not given"));
     }
-    Ok((key.clone(), checkpoint))
+    Ok(Opened { key: key.clone(), checkpoint, note })
 }
 
 /// The key given, if the policy does not know another for that log.
@@ -131,13 +145,14 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 }
 
 /// Reads every entry and fills in the verdict on them.
-fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Report) -> Marks {
+fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (Marks, Epochs<'_>), report: &mut Report) -> Marks {
     let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
         dir,
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
         marks,
+        epochs,
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
@@ -148,7 +163,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
             replay.gap(range);
         }
     }
-    let Replay { walker, marks, tiles, report: framing, .. } = replay;
+    let Replay { walker, marks, epochs, tiles, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
@@ -163,6 +178,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
     walk.findings.into_iter().for_each(|finding| report.add(finding));
     report.found += walk.found - kept;
     report.take(framing);
+    epochs.finish(note, checkpoint.size, walk.whole, report);
     match compared.first_changed.filter(|_| !as_signed) {
         // The tiles are what was signed, so they say which entry is not.
         Some(seq) => {
@@ -193,6 +209,7 @@ struct Replay<'a> {
     size: u64,
     walker: Walker,
     marks: Marks,
+    epochs: Epochs<'a>,
     tiles: Tiles<'a>,
     report: Report,
 }
@@ -228,6 +245,9 @@ impl Replay<'_> {
             self.tiles.push(self.walker.last());
             if self.walker.is_whole() {
                 self.marks.pass(self.walker.size(), || self.walker.root());
+                if let Some(rotation) = self.walker.take_rotation() {
+                    self.epochs.pass(self.walker.size() - 1, rotation, || self.walker.root());
+                }
             }
             rest = after;
             read += 1;

@@ -7,6 +7,7 @@ mod base64;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cosign;
+pub mod epochs;
 mod error;
 mod files;
 pub mod json;
@@ -27,7 +28,7 @@ mod walker;
 pub mod witnessed;
 
 pub use error::Error;
-pub use report::{Finding, Freshness, Integrity, Kind, Quorum, Report};
+pub use report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report};
 pub use walker::{Walk, Walker};
 
 /// A SHA-256 digest.

@@ -4,7 +4,8 @@
 //! changed; the entry after them does, so that finding comes one entry later, or at [`Walker::finish`].
 
 use super::{
-    Hash, base64,
+    Error, Hash, base64,
+    epochs::Rotation,
     leaf::Leaf,
     report::{FINDINGS_MAX, Finding},
     tree::{self, Tree},
@@ -29,6 +30,8 @@ pub struct Walker {
     /// How far `_seq` is off its place, so that one missing entry is one finding.
     shift: i128,
     suspect: Option<Suspect>,
+    /// What the entry taken last says about epochs.
+    rotation: Option<Result<Rotation, Error>>,
     findings: Vec<Finding>,
     latest: Option<Finding>,
     found: u64,
@@ -76,6 +79,7 @@ impl Walker {
             times_back: 0,
             shift: 0,
             suspect: None,
+            rotation: None,
             findings: Vec::new(),
             latest: None,
             found: 0,
@@ -89,6 +93,7 @@ impl Walker {
     /// [`Self::finish`] tells everything again.
     pub fn push(&mut self, leaf: &[u8]) -> Result<(), Finding> {
         let (place, found) = (self.place, self.found);
+        self.rotation = None;
         match Leaf::parse(leaf) {
             Ok(parsed) => self.link(place, leaf, &parsed),
             Err(error) => {
@@ -124,6 +129,11 @@ impl Walker {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.place == self.taken
+    }
+
+    /// What the entry taken last says about epochs, when it stands at its place and is in form.
+    pub(super) fn take_rotation(&mut self) -> Option<Result<Rotation, Error>> {
+        self.rotation.take()
     }
 
     /// Hash of the last leaf taken; 32 zero bytes before the first.
@@ -201,8 +211,10 @@ impl Walker {
                 self.suspect = Some(Suspect { seq: place - 1, repaired: tree::leaf_hash(&repaired), before: self.tree.clone() });
             }
         }
-        if let Err(error) = leaf.check(&self.origin) {
-            self.report(Some(place), error.to_string());
+        match leaf.check(&self.origin) {
+            Err(error) => self.report(Some(place), error.to_string()),
+            Ok(()) if leaf.seq == place => self.rotation = leaf.rotation(&self.origin).transpose(),
+            Ok(()) => {}
         }
         if let Some(ts) = leaf.text("ts") {
             self.times_back += u64::from(*ts < *self.last_ts);

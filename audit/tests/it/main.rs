@@ -13,6 +13,7 @@ mod house;
 mod leaves;
 mod notes;
 mod python;
+mod sealed;
 mod support;
 mod tamper;
 mod trees;
