@@ -16,7 +16,7 @@ use crate::core::fault::chain_of;
 use crate::core::folder::{DataFolder, erase, hold, private_folder, sync_dir, write_private};
 use crate::core::rng::Rng;
 use crate::http::notify;
-use crate::signer::{Book, KEY_NAME, remember, serve as answer};
+use crate::signer::{Book, KEY_NAME, STATE, remember, serve as answer};
 use crate::vault::{make_key, read_key};
 
 /// The file of the signer's key.
@@ -93,6 +93,14 @@ fn adopt(folder: &Path, from: &Path) -> Result<(), Failure> {
     let memory: Vec<PathBuf> = below(&server.signer())?.into_iter().filter(|path| path.is_dir()).collect();
     for log in &memory {
         let to = folder.join(LOGS).join(log.file_name().unwrap_or_default());
+        // A memory is never replaced by another, which might be an older one.
+        let state = |folder: &Path| std::fs::read(folder.join(STATE)).ok();
+        if state(&to).is_some_and(|there| Some(there) != state(log)) {
+            return Err(Failure::hinting(
+                format!("`{}` remembers this log already, and otherwise than the server does", to.display()),
+                "go on with the signer as it is, or under a new origin",
+            ));
+        }
         private_folder(&to).map_err(cannot)?;
         for file in below(log)? {
             let bytes = std::fs::read(&file).map_err(cannot)?;

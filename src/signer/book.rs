@@ -24,7 +24,7 @@ use crate::vault::{make_key, read_key};
 /// Logs that one signer signs at most.
 pub const LOGS_MAX: usize = 64;
 /// The file of a log's memory.
-const STATE: &str = "state";
+pub const STATE: &str = "state";
 
 /// A place between two durable steps, so that the suite can end the signer there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@ mod serve;
 mod tests;
 mod wire;
 
-pub use book::{Book, Signed};
+pub use book::{Book, STATE, Signed};
 pub use local::LocalSigner;
 pub use remote::{KEY_NAME, RemoteSigner, remember};
 pub use serve::serve;

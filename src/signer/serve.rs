@@ -20,6 +20,8 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 
 /// Answers on `listener` to the user `uid` until told to stop.
 pub async fn serve(book: Book, listener: UnixListener, uid: u32, stop: CancellationToken) {
+    // What is refused once is refused again every second, and said once.
+    let mut said = None;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -34,21 +36,25 @@ pub async fn serve(book: Book, listener: UnixListener, uid: u32, stop: Cancellat
             }
             Err(_) => continue,
         }
-        if tokio::time::timeout(WAIT_MAX, answer(&book, stream)).await.is_err() {
+        if tokio::time::timeout(WAIT_MAX, answer(&book, stream, &mut said)).await.is_err() {
             tracing::warn!("a request took too long and was broken off");
         }
     }
 }
 
-async fn answer(book: &Book, mut stream: UnixStream) {
+async fn answer(book: &Book, mut stream: UnixStream, said: &mut Option<&'static str>) {
     let told = match wire::read::<Ask>(&mut stream).await {
         Ok(Some(ask)) => tell(book, ask),
         Ok(None) => Err(SignError::Away("bad_request")),
         Err(_) => return,
     };
-    if let Err(error) = &told {
-        tracing::error!(class = error.class(), error = %error, "a request was refused");
+    let class = told.as_ref().err().map(SignError::class);
+    if let Err(error) = &told
+        && *said != class
+    {
+        tracing::error!(class, error = %error, "a request was refused");
     }
+    *said = class;
     let _ = wire::write(&mut stream, &wire::answer(told)).await;
 }
 

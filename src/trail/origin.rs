@@ -5,11 +5,13 @@
 //! and does NOT latch the fault it found, since a latched database takes no entries. This verb sets the sequencer itself.
 //! A crash on the way leaves an empty newest log: calling again goes on from there.
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Error, NewOrigin, read, sql};
 use crate::core::fault::{Context as _, Fault};
 use crate::db::checkpoint::Keeper;
 use crate::db::integrity::{self, Disagreement};
-use crate::db::{Chore, Db, Detail, Sequencer};
+use crate::db::{Chore, Db, Detail, Sequencer, run_postgres};
 use crate::policy::Permit;
 use crate::store::Store;
 
@@ -57,9 +59,8 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
     }
     db.record(permit, detail(db, &left, unlinked, found, why)).await?;
     db.fault_log().retire(new_log)?;
-    if db.store().is_sqlite() {
-        keeper.sign_or_wait().await?;
-    }
+    link(db).await?;
+    keeper.sign_or_wait().await?;
     Ok(next)
 }
 
@@ -90,6 +91,19 @@ async fn last_known(db: &Db, keeper: &Keeper, log: i64) -> Result<Left, Error> {
     let remembered = keeper.signer().last(&origin).await.ok().flatten();
     let signed = [kept, remembered].into_iter().flatten().max_by_key(|(size, _)| *size);
     Ok(Left { log, origin, head: read::size(db, log).await?, signed })
+}
+
+/// On PostgreSQL nobody else links the entry while the server is stopped; without it the new log would never have begun.
+async fn link(db: &Db) -> Result<(), Fault> {
+    if db.store().is_sqlite() {
+        return Ok(());
+    }
+    let stop = CancellationToken::new();
+    let sequencer = tokio::spawn(run_postgres(db.clone(), stop.clone()));
+    let settled = db.settle().await;
+    stop.cancel();
+    sequencer.await.context("stop the sequencer")?;
+    settled
 }
 
 /// Events that were committed but not linked name the log that is left; they stay in the database and cannot go into another.

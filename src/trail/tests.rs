@@ -119,6 +119,7 @@ impl House {
         KeyRing::generate(&dir.path().join("keys"), &Rng::system()).expect("keys are made");
         let db = open(dir.path(), &Clock::fixed(1_795_000_000 * SECOND)).await;
         let signer = Arc::new(LocalSigner::new(&[7; 32], &dir.path().join("signer"), &Rng::system()));
+        signer.begin(&db.log().1).await.expect("it begins with the log");
         let keeper = Keeper::new(db.clone(), signer.clone(), dir.path().join("checkpoints"));
         let policy = Policy::parse(POLICY, super::ACTS).expect("the policy parses");
         Self { db, keeper, signer, policy, dir }

@@ -188,6 +188,8 @@ async fn the_program_takes_the_key_of_a_server_and_signs_for_it() {
     site.set("signer.socket", &socket.display().to_string());
     site.run(&["check"]).expect(1);
     site.run(&["serve"]).expect(2).says("the log's key still lies in");
+    let older = std::fs::read_dir(site.data().join("signer")).expect("lists").map(|e| e.expect("lists").path()).find(|p| p.is_dir()).expect("a log");
+    let memory = std::fs::read(older.join("state")).expect("reads");
     let adopted = finish(&mut program(&["signer", "adopt", "--data", &own, "--from", &data])).expect(0);
     assert!(adopted.out.contains("test.example/audit/1"), "{adopted:?}");
     // The server is left with nothing to sign with.
@@ -218,7 +220,7 @@ async fn the_program_takes_the_key_of_a_server_and_signs_for_it() {
     server.kill();
     let mut server = site.serve().await;
     until("epochs end", async || {
-        send(&server, usize::try_from(Rng::system().bytes::<4>()[0]).expect("small") + 1000);
+        send(&server, usize::from(Rng::system().bytes::<4>()[0]) + 1000);
         shown(&own)["logs"][0]["epoch"].as_u64().is_some_and(|n| n >= 3)
     })
     .await;
@@ -229,8 +231,13 @@ async fn the_program_takes_the_key_of_a_server_and_signs_for_it() {
     assert_eq!(report.exit_code(), 0, "{}", report.to_text());
     assert!(report.epochs.is_some_and(|n| n >= 3), "{}", report.to_text());
     assert!(grep(&site.data(), key.trim()).is_empty());
-    // It lost its memory: it does not sign, and does not start.
+    // An older memory that comes back, from a backup perhaps, takes no newer one's place.
     drop(signer);
+    std::fs::create_dir(&older).expect("a folder");
+    std::fs::write(older.join("state"), memory).expect("writes");
+    std::fs::copy(Path::new(&own).join("key"), site.data().join("keys/log")).expect("copies");
+    finish(&mut program(&["signer", "adopt", "--data", &own, "--from", &data])).expect(2).says("remembers this log already");
+    // It lost its memory: it does not sign, and does not start.
     for entry in std::fs::read_dir(Path::new(&own).join("logs")).expect("lists") {
         std::fs::remove_file(entry.expect("lists").path().join("state")).expect("removed");
     }

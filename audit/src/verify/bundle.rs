@@ -1,17 +1,17 @@
 //! Verifies an export: a folder with a checkpoint, entry bundles, and perhaps hash tiles.
 //!
 //! Every entry is hashed again into the signed root; hash tiles are compared, never believed, unless
-//! they add up to the signed root themselves. One bundle is in memory at a time.
+//! they add up to the signed root themselves. A few bundles are in memory at a time, however many there are.
 
 use std::{ops::Range, path::Path};
 
 use super::{
     Error,
+    ahead::{Bundle, Fine, Log, Next},
     checkpoint::Checkpoint,
     epochs::{self, Epochs},
     files,
     kept::{Got, Kept, Marks},
-    leaf::LEAF_BYTES_MAX,
     note::{self, NOTE_BYTES_MAX},
     policy::Policy,
     report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report},
@@ -22,8 +22,6 @@ use super::{
     walker::Walker,
     witnessed::{self, Fresh},
 };
-
-const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
 
 /// What stays open whatever the verdict is.
 const NOT_CHECKED: [&str; 3] = [
@@ -148,7 +146,6 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (Marks, Epochs<'_>), report: &mut Report) -> Marks {
     let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
-        dir,
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
         marks,
@@ -156,13 +153,12 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (M
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
-    for (range, is_there) in survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)) {
-        if is_there {
-            range.for_each(|index| replay.bundle(index));
-        } else {
-            replay.gap(range);
-        }
-    }
+    let cover: Vec<_> = survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)).collect();
+    let origin = replay.walker.origin_json().to_owned();
+    Log { dir, size: checkpoint.size, origin: &origin }.read(&cover, |next| match next {
+        Next::Bundle(index, bundle) => replay.bundle(index, bundle),
+        Next::Gap(range) => replay.gap(range),
+    });
     let Replay { walker, marks, epochs, tiles, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
@@ -205,7 +201,6 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (M
 
 /// The log being read again from its bundles.
 struct Replay<'a> {
-    dir: &'a Path,
     size: u64,
     walker: Walker,
     marks: Marks,
@@ -215,10 +210,13 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    /// Reads one bundle as far as it can be read.
-    fn bundle(&mut self, index: u64) {
+    /// Takes one bundle as far as it can be read.
+    fn bundle(&mut self, index: u64, bundle: Bundle) {
+        if bundle.fine.is_some_and(|fine| self.whole(index, &fine)) {
+            return;
+        }
         let (path, expected) = (tiles::bundle_path(index, self.size), tiles::width(0, index, self.size));
-        let read = match files::read(self.dir, &path, BUNDLE_BYTES_MAX) {
+        let read = match bundle.bytes {
             Ok(bytes) => self.leaves(index, &path, &bytes),
             Err(finding) => {
                 self.report.add(finding);
@@ -229,6 +227,17 @@ impl Replay<'_> {
             self.walker.skip(expected - read);
             self.tiles.stand_in(index, read);
         }
+    }
+
+    /// Takes a bundle at once, when there is nothing in it to look at one by one.
+    fn whole(&mut self, index: u64, fine: &Fine) -> bool {
+        let size = (index + 1) * WIDTH;
+        if self.marks.wants_before(size) || !self.walker.take_bundle(fine) {
+            return false;
+        }
+        self.tiles.push_tile(&fine.hashes, fine.root);
+        self.marks.pass(size, || self.walker.root());
+        true
     }
 
     /// Takes the leaves of a bundle; gives how many there were.

@@ -3,6 +3,7 @@
 //! Nothing here is shared with the writer. What is absent is never taken for fine, and what could not
 //! be checked is said.
 
+mod ahead;
 mod base64;
 pub mod bundle;
 pub mod checkpoint;
@@ -17,6 +18,7 @@ pub mod moment;
 pub mod note;
 pub mod policy;
 pub mod proof;
+mod quick;
 pub mod report;
 mod show;
 mod stored;

@@ -10,6 +10,7 @@ mod exports;
 mod gaps;
 mod golden;
 mod house;
+mod large;
 mod leaves;
 mod notes;
 mod python;

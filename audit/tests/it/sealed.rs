@@ -186,6 +186,19 @@ fn both_read_entries_that_end_epochs_alike() {
     cases.judge();
 }
 
+#[test]
+fn both_take_the_epoch_key_alike() {
+    let Some(mut cases) = Cases::new("sealed-keys") else { return };
+    let whole = sealed_export(sealed_log(12, &[2, 5, 8], |seq| seq), &[2, 5, 8], |n| n);
+    let (vkey, first) = (key().vkey(ORIGIN), epoch_vkey(1));
+    let (file, junk) = (cases.file("epoch", format!("{first}\n").as_bytes()), cases.file("junk", b"nothing of use"));
+    let none = format!("{file}-none");
+    for (given, exit) in [(&first, 0), (&file, 0), (&epoch_vkey(3), 0), (&epoch_vkey(4), 1), (&vkey, 1), (&junk, 1), (&format!("{first}A"), 1), (&none, 2)] {
+        cases.ask(given, &whole, &["--key", &vkey, "--epoch", given], exit);
+    }
+    cases.judge();
+}
+
 fn event_body(n: u64) -> Vec<u8> {
     event(n).body().expect("proper")
 }
