@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A second verifier of exported audit trails, made from README.md in this folder and sharing no code with the first.
 
-    verify.py DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--max-age SECONDS [--now TIME]] [--json]
+    verify.py DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY]
+              [--max-age SECONDS [--now TIME]] [--json]
 
 VKEY is the verifier key itself or a file that holds it. Python 3.11 or later and the package `cryptography`.
 
@@ -844,6 +845,7 @@ class Report:
         self.key = self.origin = self.size = self.root = self.computed_root = None
         self.entries_checked = self.tiles_checked = self.total = 0
         self.kinds, self.findings, self.notes = set(), [], []
+        self.epochs, self.sealed_from, self.pin = None, None, "not_asked"
         self.quorum, self.freshness, self.quorum_time, self.fresh = "not_asked", "not_asked", None, (None, None, None)
         self.cosigned, self.kept = [], []
         self.first = self.rank = None  # wrong before absent, entries before files, bundles before hash tiles
@@ -880,6 +882,8 @@ class Report:
             "computed_root": self.computed_root and tobase64(self.computed_root),
             "cosignatures": self.cosigned,
             "entries_checked": self.entries_checked,
+            "epoch_key": self.pin,
+            "epochs": self.epochs,
             "exit": self.exit(),
             "findings": self.findings,
             "findings_total": self.total,
@@ -897,6 +901,7 @@ class Report:
             "quorum": self.quorum,
             "quorum_time": self.quorum_time,
             "root": self.root and tobase64(self.root),
+            "sealed_from": self.sealed_from,
             "size": self.size,
             "tiles_checked": self.tiles_checked,
         }
@@ -913,6 +918,10 @@ class Report:
             lines.append(f"  origin      {self.origin}")
         if self.key:
             lines.append(f"  key         {self.key.short}")
+        if self.epochs is not None:
+            lines.append(f"  epochs      {self.epochs}, sealed from entry {self.sealed_from} on")
+        if self.pin != "not_asked":
+            lines.append(f"  epoch key   {self.pin}")
         for kept in self.kept:
             lines.append(f"  kept        {quote(kept['file'])}: {kept['state']}")
         for cosigned in self.cosigned:
@@ -1024,14 +1033,108 @@ def tiles_add_up(export, size, root):
     return tree.root() == root
 
 
+# --- Epochs [14] ------------------------------------------------------------------------------------------------------
+
+
+def rotation_of(entry, origin):
+    """Number of the epoch that an entry ends and the key of the next; or None where it ends none."""
+    if entry["action"] != "epoch.rotate" or entry["outcome"] != "ok":
+        return None
+    data = entry.get("data")
+    if type(data) is not dict or set(data) != {"n", "next_vkey"} or type(data["n"]) is not int or data["n"] < 0:
+        raise Wrong("an entry that ends an epoch has `n`, from 0 on, and `next_vkey` as its data, and nothing else")
+    if type(data["next_vkey"]) is not str:
+        raise Wrong("`next_vkey` is not a text")
+    key = Key(data["next_vkey"])
+    if key.name != origin + "/epoch":
+        raise Wrong(f"`next_vkey` is a key of {quote(key.name)}, which is not the name of this log's epochs")
+    return data["n"], key
+
+
+class Epochs:
+    """Follows the keys that the entries name, and holds the checkpoints that ended epochs against them."""
+
+    def __init__(self, export, log_key, pin, report, raw):
+        self.export, self.log_key, self.pin, self.report, self.raw = export, log_key, pin, report, raw
+        self.number, self.end, self.first = 0, 0, None  # the epoch that runs, and the sizes that ended the last and epoch 0
+        self.old = self.key = None
+        self.pinned = self.lost = False
+
+    def push(self, place, entry, origin, tree):
+        """An entry that is in form and at its place, with all before it."""
+        if self.lost:
+            return
+        try:
+            told = rotation_of(entry, origin)
+            if told is None:
+                return
+            number, key = told
+            if number != self.number:
+                raise Wrong(f"epoch {number} ends where epoch {self.number} runs")
+            if self.key and self.key.public == key.public:
+                raise Wrong("the next key is the one that the epoch had already")
+        except Wrong as why:
+            self.lost = True
+            self.report.add("wrong", why, seq=place)
+            return
+        if self.key:
+            self.check_end(place + 1, tree.root())
+        self.pinned = self.pinned or (self.pin is not None and (self.pin.name, self.pin.public) == (key.name, key.public))
+        if self.first is None:
+            self.first = place + 1
+        self.old, self.key, self.number, self.end = self.key, key, self.number + 1, place + 1
+
+    def check_end(self, size, root):
+        path = f"epoch/{self.number}"
+        try:
+            raw = self.export.read(path, NOTE_MAX)
+            _, there, signed, _ = open_checkpoint(raw, self.log_key)
+            if there != size:
+                raise Wrong(f"it is of {there} entries, and epoch {self.number} ended with {size}")
+            if signed != root:
+                raise Wrong(f"its root is not that of the first {size} entries")
+            open_note(raw, self.key)
+        except (Absent, Wrong) as why:
+            self.report.add("wrong", f"the checkpoint that ended epoch {self.number}: {why}", path)
+
+    def finish(self, size, whole):
+        known = whole and not self.lost
+        if known:
+            self.report.epochs, self.report.sealed_from = self.number, self.first
+            key = self.key if size > self.end else self.old
+            if key:
+                try:
+                    open_note(self.raw, key)
+                except Wrong as why:
+                    self.report.add("wrong", f"the seal of the epoch: {why}", "checkpoint")
+            self.look_for_others()
+        if self.pin:
+            self.report.pin = "named" if self.pinned else "not_named" if known else "not_told"
+        if self.report.pin == "not_named":
+            self.report.add("wrong", "the epoch key given is not one that the log names")
+
+    def look_for_others(self):
+        """Only the ends of epochs 1 to the one before the last belong there."""
+        try:
+            names = [item.name for item in self.export.listing("epoch")]
+        except Absent:
+            return
+        except Wrong as why:
+            self.report.add("wrong", why, "epoch")
+            return
+        for name in names:
+            if not DECIMAL.fullmatch(name) or not 1 <= int(name) < self.number:
+                self.report.add("wrong", "surplus: no epoch of this log ended so", "epoch/" + name)
+
+
 # --- Entries and their chain [2, 4, 12] -------------------------------------------------------------------------------
 
 
 class Chain:
     """Takes the entries in their order and names the first that is not as it was."""
 
-    def __init__(self, origin, size, root, report, marks=()):
-        self.origin, self.size, self.root, self.report = origin, size, root, report
+    def __init__(self, origin, size, root, report, marks, epochs):
+        self.origin, self.size, self.root, self.report, self.epochs = origin, size, root, report, epochs
         self.marks = dict.fromkeys(marks)  # sizes at which the root is wanted, and the roots
         self.place, self.tree, self.whole = 0, Tree(), True
         self.before = bytes(32)  # the hash that the next entry must name, None if it cannot be known
@@ -1046,6 +1149,7 @@ class Chain:
         """One entry; `signed` is its hash as tiles tell it that add up to the signed root, or None."""
         digest, place = leaf_hash(leaf), self.place
         entry, fault = judge(leaf, self.origin, place)
+        in_form = not fault
         differs = signed is not None and digest != signed
         if differs:
             fault = "not the entry whose hash is in tile/0, and the hashes there add up to the signed root"
@@ -1061,6 +1165,8 @@ class Chain:
         self.before, self.place = digest, place + 1
         if self.whole and self.place in self.marks:
             self.marks[self.place] = self.tree.root()
+        if self.whole and in_form:
+            self.epochs.push(place, entry, self.origin, self.tree)
         self.report.entries_checked += 1
 
     def link(self, leaf, named, fault, differs):
@@ -1135,8 +1241,8 @@ def frames(raw, width):
 class Asked:
     """What the auditor gives: names of files, or a key itself, and how new the checkpoint must be."""
 
-    def __init__(self, key=None, policy=None, kept=(), max_age=None, now=None):
-        self.key, self.policy, self.kept, self.max_age = key, policy, list(kept), max_age
+    def __init__(self, key=None, policy=None, kept=(), epoch=None, max_age=None, now=None):
+        self.key, self.policy, self.kept, self.epoch, self.max_age = key, policy, list(kept), epoch, max_age
         self.now, self.now_by = now, "given"
         if now is None:
             self.now, self.now_by = int(time.time()), "clock"
@@ -1146,12 +1252,13 @@ def verify(folder, asked):
     """The report on an export."""
     report, export = Report(), Export(folder)
     report.quorum = "not_met" if asked.policy is not None else "not_asked"
+    report.pin = "not_told" if asked.epoch is not None else "not_asked"
     if asked.max_age is not None:
         report.freshness, report.fresh = "not_met", (asked.max_age, asked.now, asked.now_by)
     report.kept = [{"file": clean(name), "root": None, "size": None, "state": "not_told"} for name in asked.kept]
     # All that was given is read before it is judged, so that of several faults the first is the same each time.
     try:
-        key, policy = read_asked(asked, report)
+        key, policy, pin = read_asked(asked, report)
     except (Absent, Wrong) as why:
         report.fail(why)
         return report
@@ -1169,9 +1276,10 @@ def verify(folder, asked):
         report.fail(why, "checkpoint")
         return report
     report.origin, report.size, report.root = origin, size, root
-    note_the_rest(export, others, report)
+    note_the_rest(export, others - epoch_lines(raw, origin), report)
     waiting = open_kept(asked.kept, key, size, root, report)
-    roots = verify_log(export, origin, size, root, report, [kept["size"] for kept in waiting])
+    epochs = Epochs(export, key, pin, report, raw)
+    roots = verify_log(export, origin, size, root, report, [kept["size"] for kept in waiting], epochs)
     for kept in waiting:
         told = roots[kept["size"]]
         if told is not None:
@@ -1183,7 +1291,7 @@ def verify(folder, asked):
 
 
 def read_asked(asked, report):
-    """The key, or None where the policy must name it, and the policy or None."""
+    """The key, or None where the policy must name it; the policy or None; the epoch key or None."""
     key = policy = key_fault = None
     if asked.key is not None:
         try:
@@ -1205,7 +1313,18 @@ def read_asked(asked, report):
         known = policy.log(key.name)
         if not known or known.public != key.public:
             raise Wrong(f"the key given is not the one that the policy has for a log {quote(key.name)}")
-    return key, policy
+    pin = None
+    if asked.epoch is not None:
+        try:
+            pin = read_key(asked.epoch)
+        except (Absent, Wrong) as why:
+            raise type(why)(f"the epoch key: {why}") from None
+    return key, policy, pin
+
+
+def epoch_lines(raw, origin):
+    """How many signature lines are under the name of the epoch keys."""
+    return sum(name == origin + "/epoch" for name, _ in split_note(raw)[1])
 
 
 def named_key(raw, policy):
@@ -1266,7 +1385,7 @@ def note_the_rest(export, others, report):
     if others:
         report.notes.append(f"{others} signatures by other keys were not checked")
     try:
-        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile")]
+        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile", "epoch")]
     except Absent:
         return
     if names:
@@ -1275,11 +1394,11 @@ def note_the_rest(export, others, report):
         report.notes.append(f"files beside the log, not read: {shown}{more}")
 
 
-def verify_log(export, origin, size, root, report, marks):
+def verify_log(export, origin, size, root, report, marks, epochs):
     present = survey(export, size, report)
     tiles_needed = name_missing_tiles(present, size, report)
     told_by_tiles = tiles_add_up(export, size, root) if tiles_needed else None
-    chain, tiles = Chain(origin, size, root, report, marks), Tiles(export, size, report)
+    chain, tiles = Chain(origin, size, root, report, marks, epochs), Tiles(export, size, report)
     for first, end in gaps(present.get("entries", ()), files_at("entries", size)):
         if end is None:
             verify_bundle(export, first, size, chain, tiles, told_by_tiles)
@@ -1292,6 +1411,7 @@ def verify_log(export, origin, size, root, report, marks):
             else:
                 tiles.skip(min(WIDTH * until, size) - WIDTH * there)
     chain.finish()
+    epochs.finish(size, chain.whole)
     tiles.finish()
     if told_by_tiles is False and "wrong" not in report.kinds:
         report.add("wrong", "the hash tiles do not add up to the signed root", "tile/0")
@@ -1350,6 +1470,7 @@ def main(arguments=None):
     parser.add_argument("--key", metavar="VKEY", action=Once, help="the verifier key, or a file with it")
     parser.add_argument("--policy", metavar="FILE", action=Once, help="whom to trust: logs, witnesses and a quorum")
     parser.add_argument("--checkpoint", metavar="FILE", action="append", default=[], help="a checkpoint kept from earlier")
+    parser.add_argument("--epoch", metavar="VKEY", action=Once, help="the key of one of the log's epochs, or a file with it")
     parser.add_argument("--max-age", metavar="SECONDS", type=seconds, action=Once, help="most time since a quorum cosigned")
     parser.add_argument("--now", metavar="TIME", type=now, action=Once, help="what to take for now")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
@@ -1364,7 +1485,7 @@ def main(arguments=None):
         parser.error("--now needs a --max-age")
     if len(chosen.checkpoint) > KEPT_MAX:
         parser.error(f"--checkpoint is given more than {KEPT_MAX} times")
-    report = verify(chosen.dir, Asked(chosen.key, chosen.policy, chosen.checkpoint, chosen.max_age, chosen.now))
+    report = verify(chosen.dir, Asked(chosen.key, chosen.policy, chosen.checkpoint, chosen.epoch, chosen.max_age, chosen.now))
     output = report.to_json() if chosen.json else report.to_text()
     sys.stdout.buffer.write(output.encode("utf-8"))
     return report.exit()

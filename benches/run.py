@@ -753,7 +753,35 @@ class Bench:
         self.table.add("100 MB upload : sha256sum + cp", f"{ratio:.0%}", ">= 60 %", ratio >= 0.6)
         self.table.add("resident memory growth by an upload, worst of 3", f"{max(growth):.1f} MB", "< 16 MB", max(growth) < 16)
 
-    STEPS = ["disk", "commits", "binary", "start", "home", "latency", "storm", "acts", "slow_acts", "postgres", "upload", "trail"]
+    def verify(self):
+        """A million entries verified, against hashing their bytes and the nodes of the tree by the same build, on one core; the
+        processor's time counts, so that a busy machine does not change the ratio."""
+        measure, export = TARGET / "release" / "examples" / "measure", self.work / "million"
+        run(measure, "make", export, 1_000_000, timeout=300)
+        commands = {"hash": [measure, "hash", export], "verify": [measure, "verify", export, f"{export}.vkey"]}
+        took, wall, peak = {name: [] for name in commands}, {1: [], 2: []}, 0
+        for _ in range(3):
+            for name, command in commands.items():
+                seconds, elapsed, kib = spent(command, {0})
+                took[name].append(seconds)
+                if name == "verify":
+                    wall[1].append(elapsed)
+                    peak = max(peak, kib)
+            if os.cpu_count() > 1:
+                _, elapsed, kib = spent(commands["verify"], {0, 1})
+                wall[2].append(elapsed)
+                peak = max(peak, kib)
+        hashing, verifying = min(took["hash"]), min(took["verify"])
+        self.table.add("1,000,000 entries verified, one core", f"{verifying:.2f} s; hashing alone {hashing:.2f} s")
+        self.table.add("verifying : hashing", f"{verifying / hashing:.2f}", "<= 2.5", verifying <= 2.5 * hashing)
+        if wall[2]:
+            faster = min(wall[1]) / min(wall[2])
+            self.table.add("verifying on two cores", f"{faster:.2f} times as fast", ">= 1.7", faster >= 1.7)
+        self.table.add("memory of the verifier", f"{peak / 1024:.1f} MB", "< 64 MB", peak < 64 << 10)
+        slowest = float(run(measure, "prove", 10_000_000, timeout=300).split()[-1]) * 1000
+        self.table.add("inclusion proof among 10,000,000", f"{slowest:.2f} ms", "< 5 ms", slowest < 5)
+
+    STEPS = ["disk", "commits", "binary", "start", "home", "latency", "storm", "acts", "slow_acts", "postgres", "upload", "verify", "trail"]
 
     def measure(self):
         for name in self.STEPS:
@@ -772,6 +800,17 @@ class Bench:
     def stop(self):
         for process in reversed(self.started):
             process.stop()
+
+
+def spent(command, cores):
+    """Seconds of the processor, seconds on the wall, and the peak of memory in KiB of a program held to these cores."""
+    began = time.monotonic()
+    process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, preexec_fn=lambda: os.sched_setaffinity(0, cores))
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        raise CannotRun(f"`{Path(command[0]).name} {command[1]}` exited with {process.returncode}")
+    return used.ru_utime + used.ru_stime, time.monotonic() - began, used.ru_maxrss
 
 
 def read_counts(path):
@@ -839,6 +878,8 @@ def build(bench, cold):
 
     for helper in (HERE / "load", HERE / "peers" / "hello"):
         cargo("--manifest-path", str(helper / "Cargo.toml"))
+    if not bench.args.only or "verify" in bench.args.only:
+        cargo("-p", "countersign-audit", "--example", "measure")
     if bench.server:
         return
     crates = len(re.findall(r"(?m)^\[\[package\]\]", (TOP / "Cargo.lock").read_text()))

@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# The deployment files with the real programs: the unit's exposure, both proxies in front of a running demonstration, verify.sh.
+# The deployment files with the real programs: the units' exposure, both proxies in front of a running demonstration, verify.sh.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/countersign-target}"
 if command -v systemd-analyze >/dev/null; then
-    score=$(systemd-analyze security --offline=true deploy/countersign.service 2>/dev/null | tail -1 | grep -oE '[0-9]+\.[0-9]+')
-    echo "unit exposure: $score (at most 1.5)"
-    awk -v s="$score" 'BEGIN { exit !(s != "" && s <= 1.5) }'
+    for unit in countersign countersign-signer; do
+        score=$(systemd-analyze security --offline=true "deploy/$unit.service" 2>/dev/null | tail -1 | grep -oE '[0-9]+\.[0-9]+')
+        echo "exposure of $unit: $score (at most 1.5)"
+        awk -v s="$score" 'BEGIN { exit !(s != "" && s <= 1.5) }'
+    done
 else
     echo "SKIP: systemd-analyze is missing"
 fi

@@ -20,7 +20,7 @@ use crate::cosign::Cosigner;
 use crate::db::checkpoint::Keeper;
 use crate::db::faultlog::FaultLog;
 use crate::db::integrity::{self, Disagreement};
-use crate::db::signer::LocalSigner;
+use crate::db::signer::{SignError, Signer};
 use crate::db::{Db, Detail, Process, Sequencer, run_postgres};
 use crate::http::assets::Assets;
 use crate::http::headers::HeaderPolicy;
@@ -33,6 +33,7 @@ use crate::http::{App, Routes, assets, shell};
 use crate::identity::door::IdentityDoor;
 use crate::policies::Policies;
 use crate::policy::{Actor, On, Policy};
+use crate::signer::{LocalSigner, RemoteSigner};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
 use crate::{demo, evidence, identity, messages, operate, sinks, trail};
@@ -147,8 +148,41 @@ pub async fn open_db(config: &Config, folder: &DataFolder, clock: &Clock, rng: &
     let db = Db::new(store, vault, clock.clone(), rng.clone(), this_process(rng), FaultLog::new(folder.path()));
     db.ask_witnesses(config.witness.policy.iter().flat_map(|p| p.rules.witnesses().iter().map(crate::cosign::id_of)).collect());
     integrity::open(&db, config.name.as_deref().unwrap_or("countersign")).await?;
-    let keeper = Keeper::new(db.clone(), Arc::new(LocalSigner::new(&seed, &folder.signer())), folder.checkpoints());
+    let signer = signer(config, folder, &db, seed.as_deref(), rng).await?;
+    let keeper = Keeper::new(db.clone(), signer, folder.checkpoints());
     Ok((db, keeper))
+}
+
+/// The signer of the configuration: with a socket the key is not here, and must not be.
+async fn signer(config: &Config, folder: &DataFolder, db: &Db, seed: Option<&[u8; 32]>, rng: &Rng) -> Result<Arc<dyn Signer>, StartError> {
+    let (log, origin) = db.log();
+    let is_empty = db.head(log).await?.is_none_or(|head| head.size == 0);
+    let signer: Arc<dyn Signer> = match (&config.signer.socket, seed) {
+        (Some(socket), None) => Arc::new(RemoteSigner::open(socket, &folder.signer(), is_empty).await.map_err(chained)?),
+        (Some(_), Some(_)) => {
+            let path = folder.keys().join("log");
+            return Err(StartError::Refused(format!(
+                "`signer.socket` is set, and the log's key still lies in `{}`; run `countersign signer adopt`",
+                path.display()
+            )));
+        }
+        (None, Some(seed)) => Arc::new(LocalSigner::new(seed, &folder.signer(), rng)),
+        (None, None) => {
+            let path = folder.keys().join("log");
+            return Err(StartError::Refused(format!(
+                "`{}` is missing; set `signer.socket` when a signer has it, or put the key back from its recovery copy",
+                path.display()
+            )));
+        }
+    };
+    if is_empty {
+        signer.begin(&origin).await.map_err(chained)?;
+    }
+    Ok(signer)
+}
+
+fn chained(error: SignError) -> StartError {
+    StartError::Refused(crate::core::fault::chain_of(&error))
 }
 
 impl Installation {
@@ -221,6 +255,7 @@ impl Installation {
             };
             app.db.record(permit, detail).await.map_err(|e| Fault::with("record the start", e))?;
             app.db.fault_log().retire(&format!("until-{}", app.db.clock().now()))?;
+            crate::jobs::begin_epoch(app).await;
             sinks::configure(&app.db, &app.policy, &app.config.stream).await?;
             messages::worker::settle_interrupted(&app.db, &app.policy).await.map_err(|e| Fault::with("settle interrupted messages", e))?;
         }
@@ -284,6 +319,7 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::SEQUENCE_SQL,
         crate::db::tiles::SQL,
         crate::db::checkpoint::SQL,
+        crate::db::epoch::SQL,
         crate::db::cosignature::SQL,
         integrity::SQL,
         crate::db::doubt::SQL,

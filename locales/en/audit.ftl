@@ -155,6 +155,7 @@ action-person-unlock = Unlock an account
 action-policy-read = See the policies
 action-server-start = Server start
 action-server-heartbeat = Sign of life
+action-epoch-rotate = Epoch of the trail ended
 action-session-confirm = Confirm identity again
 action-session-demo = Sign in to the demonstration
 action-session-end-all = End a person's sessions

@@ -38,6 +38,9 @@ mail-review-due-text = Entries of the audit trail wait for a review, the oldest 
     [one] a day
    *[other] { $days } days
 }: they begin at entry { $entry }. Look at them and sign them off here:
+mail-alert-unsigned-subject = Checkpoints of the audit trail of Countersign wait for their signature
+mail-alert-unsigned-text = On { $at } the signer of the audit trail { $origin } had not signed for { $secs } seconds ({ $why }).
+mail-alert-unsigned-now = Acts go on and are entered. What was entered since then is not signed, and exports end with the last checkpoint before.
 mail-alert-no-room-subject = The disk of Countersign is almost full
 mail-alert-no-room-text = On { $at } the disk of the data folder had { $free } MiB free; { $kept } MiB are kept for the audit trail.
 mail-alert-no-room-now = Until there is room again, only signing in, reading and exporting work. Then the rest works by itself.

@@ -85,6 +85,9 @@ pub enum Command {
     /// Be a witness of other people's logs; `--data DIR` is its own folder.
     #[command(subcommand)]
     Witness(WitnessCommand),
+    /// Sign checkpoints in a process of its own, under another user than the server; `--data DIR` is its own folder.
+    #[command(subcommand)]
+    Signer(SignerCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -340,6 +343,42 @@ pub enum WitnessCommand {
         listen: SocketAddr,
     },
     /// Its key, the logs it watches and the forks it kept; exit 1 when there is one.
+    Show {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Signing in a process of its own.
+#[derive(Debug, Subcommand)]
+pub enum SignerCommand {
+    /// Make a signer with a key of its own, for a server that has none yet; prints the log's verifier key.
+    Init {
+        /// The log it signs, such as `countersign.example.org/audit/1`.
+        origin: String,
+    },
+    /// Take key and memory out of the data folder of a server that is stopped.
+    Adopt {
+        /// The server's data folder.
+        #[arg(long, value_name = "DIR")]
+        from: PathBuf,
+    },
+    /// Sign one more log, such as the one that goes on after an integrity fault.
+    Allow {
+        /// Its origin.
+        origin: String,
+    },
+    /// Sign until told to stop.
+    Serve {
+        /// The socket to listen on.
+        #[arg(long, value_name = "PATH", default_value = "/run/countersign-signer/socket")]
+        socket: PathBuf,
+        /// The user that the server runs as, by name or number; nobody else is answered.
+        #[arg(long, value_name = "USER")]
+        user: String,
+    },
+    /// The logs it signs, with their keys and how far they are signed.
     Show {
         /// JSON.
         #[arg(long)]

@@ -72,9 +72,10 @@ async fn create(inputs: &Inputs, to: &Path, keys_to: Option<&Path>, as_json: boo
         seal_manifest(keys_to)?;
     }
     // After the database: a file that it names is never younger than it.
-    copy_tree(&folder.blobs(), &to.join("blobs"), &["tmp"])?;
-    copy_tree(&folder.checkpoints(), &to.join("checkpoints"), &[])?;
-    copy_tree(&folder.signer(), &to.join("signer"), &[])?;
+    copy_tree(&folder.blobs(), &to.join("blobs"), &|name| name != "tmp")?;
+    copy_tree(&folder.checkpoints(), &to.join("checkpoints"), &|_| true)?;
+    // The keys of epochs are in no copy: what they sealed holds because there was only one of each.
+    copy_tree(&folder.signer(), &to.join("signer"), &|name| !name.starts_with("key-"))?;
     let policies = Policies::read(config.policies.as_deref()).map_err(Failure::cannot)?;
     new_folder(&to.join("policies"))?;
     for (name, text) in &policies.texts {
@@ -105,17 +106,17 @@ fn private(path: &Path) -> Result<(), Failure> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(Failure::cannot)
 }
 
-fn copy_tree(from: &Path, to: &Path, without: &[&str]) -> Result<(), Failure> {
+fn copy_tree(from: &Path, to: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
     new_folder(to)?;
     for entry in std::fs::read_dir(from).map_err(Failure::cannot)? {
         let entry = entry.map_err(Failure::cannot)?;
         let name = entry.file_name();
-        if without.iter().any(|w| name == *w) {
+        if !wanted(&name.to_string_lossy()) {
             continue;
         }
         let kind = entry.file_type().map_err(Failure::cannot)?;
         if kind.is_dir() {
-            copy_tree(&entry.path(), &to.join(&name), &[])?;
+            copy_tree(&entry.path(), &to.join(&name), wanted)?;
         } else if kind.is_file() {
             std::fs::copy(entry.path(), to.join(&name)).map_err(|e| Failure::cannot(format!("{}: {e}", entry.path().display())))?;
             private(&to.join(&name))?;
@@ -208,6 +209,7 @@ async fn restore(inputs: &Inputs, dir: &Path, keys_dir: Option<&Path>, as_json: 
     }
     out::line(&format!("{files} files restored to {}", folder.path().display()))?;
     out::say("Put the keys back (`countersign keys import`), then run `countersign check --full`.");
+    out::say("Keys of epochs are in no backup: a trail that had epochs goes on under a new origin (`countersign audit new-origin --reason …`).");
     Ok(())
 }
 

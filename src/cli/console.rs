@@ -230,14 +230,14 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             let detail = if filter.is_empty() { detail } else { detail.personal("filter", filter) };
             let id = db.record(permit, detail).await.map_err(|e| e.to_string())?;
             db.settle().await.map_err(|f| f.chain())?;
-            app.keeper.sign_now().await.map_err(|e| e.to_string())?;
+            app.keeper.sign_or_wait().await.map_err(|e| e.to_string())?;
             ask_witnesses(app).await;
             Ok(json!({ "entry": id }))
         }
         Ask::BackupCreate => {
             let permit = app.policy.permit::<crate::operate::Backup>(&console, &On::any("server")).map_err(|d| d.need.because())?;
             record(app, permit, Detail::ok()).await?;
-            app.keeper.sign_now().await.map_err(|e| e.to_string())?;
+            app.keeper.sign_or_wait().await.map_err(|e| e.to_string())?;
             Ok(Value::Null)
         }
         Ask::KeysExport => {

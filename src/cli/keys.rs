@@ -18,6 +18,7 @@ use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::write_private;
 use crate::core::rng::Rng;
+use crate::db::epoch;
 use crate::vault::{DataKey, FILES, KeyRing, Place};
 
 /// Characters a recovery passphrase must have.
@@ -49,11 +50,12 @@ pub(super) async fn run(inputs: &Inputs, command: KeysCommand) -> Result<(), Fai
 fn generate(inputs: &Inputs, as_json: bool) -> Result<(), Failure> {
     let config = Config::load(inputs).map_err(Failure::cannot)?;
     let folder = open_folder(&config.data, true)?;
-    let made = KeyRing::generate(&folder.keys(), &Rng::system()).map_err(Failure::cannot)?;
+    let made = KeyRing::generate_with(&folder.keys(), &Rng::system(), config.signer.socket.is_none()).map_err(Failure::cannot)?;
     if as_json {
         return out::json(&json!({ "made": made }));
     }
-    for (path, (_, purpose)) in made.iter().zip(FILES) {
+    for path in &made {
+        let purpose = FILES.iter().find(|(name, _)| path.ends_with(name)).map_or("", |(_, purpose)| purpose);
         out::line(&format!("{}  {purpose}", path.display()))?;
     }
     out::say("Now export them to a recovery recipient: countersign keys export --out FILE --passphrase-file FILE");
@@ -163,5 +165,14 @@ async fn vkey(inputs: &Inputs, as_json: bool) -> Result<(), Failure> {
     let (db, keeper) = open_db(&config, &folder, &Clock::system(), &Rng::system(), Migrate::IfEmpty).await?;
     let origin = db.log().1;
     let vkey = keeper.signer().vkey(&origin);
-    if as_json { out::json(&json!({ "origin": origin, "vkey": vkey })) } else { out::line(&vkey) }
+    // Of the epoch that began last: given to an auditor now, it holds what was before its end.
+    let epoch = epoch::newest(&db, db.log().0).await?.map(|newest| newest.vkey);
+    if as_json {
+        return out::json(&json!({ "origin": origin, "vkey": vkey, "epoch_vkey": epoch }));
+    }
+    out::line(&vkey)?;
+    if let Some(epoch) = epoch {
+        out::say(&format!("key of the epoch that runs, for `countersign-verify --epoch`: {epoch}"));
+    }
+    Ok(())
 }

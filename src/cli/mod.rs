@@ -13,6 +13,7 @@ mod keys;
 mod migrate;
 mod out;
 mod serve;
+mod signer;
 mod user;
 mod witness;
 
@@ -124,6 +125,7 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(&inputs, command).await,
         Command::Backup(command) => backup::run(&inputs, command).await,
         Command::Witness(command) => witness::run(&inputs, command).await,
+        Command::Signer(command) => signer::run(&inputs, command).await,
         Command::Config(command) => config::run(&inputs, &command),
         Command::Openapi => out::line(&crate::openapi::document().to_pretty_json().map_err(Failure::cannot)?),
         Command::Healthcheck => health::run(&inputs).await,

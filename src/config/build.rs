@@ -14,7 +14,7 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
+    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
     Witnesses, alerts, database, parse, stream, witness,
 };
 use crate::core::clock::SECOND;
@@ -47,6 +47,11 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         limits: limits(&mut reader),
         alerts: alerts(&mut reader),
         witness: witnesses(&mut reader),
+        signer: Signer {
+            socket: reader.path("signer.socket"),
+            epoch_entries: reader.number("signer.epoch_entries"),
+            epoch_period: reader.number::<i64>("signer.epoch_secs").saturating_mul(SECOND),
+        },
         heartbeat: reader.number::<i64>("trail.heartbeat_secs").saturating_mul(SECOND),
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },

@@ -218,6 +218,19 @@ pub static KEYS: &[Key] = &[
         "What happens beyond these bounds: operators are alerted, and people are not managed or nothing is sent until a quorum confirms again.",
     ),
     key(
+        "signer.socket",
+        Path,
+        Unset("/run/countersign-signer/socket"),
+        "The socket of `countersign signer serve`, which signs checkpoints under another user; without it the server signs by itself.",
+    ),
+    key(
+        "signer.epoch_entries",
+        Integer(0, 1_000_000_000),
+        Value("65536"),
+        "After so many entries an epoch of the trail ends and the key that sealed it is erased; 0 begins none.",
+    ),
+    key("signer.epoch_secs", Integer(60, 31_536_000), Value("86400"), "After so long an epoch ends too, by a clock that nobody sets."),
+    key(
         "trail.heartbeat_secs",
         Integer(0, 86_400),
         Value("600"),

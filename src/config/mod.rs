@@ -77,6 +77,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// Who countersigns the trail.
     pub witness: Witnesses,
+    /// Who signs checkpoints.
+    pub signer: Signer,
     /// How often the trail gets a sign of life; zero is never.
     pub heartbeat: crate::core::clock::Micros,
     /// Where the trail is streamed to.
@@ -162,6 +164,17 @@ pub struct Limits {
     pub drain: Duration,
     /// How many passwords are hashed at once.
     pub argon2_parallel: usize,
+}
+
+/// Who signs checkpoints, and when epochs of the trail end.
+#[derive(Clone, Debug)]
+pub struct Signer {
+    /// The socket of a signer in a process of its own; none when this process signs.
+    pub socket: Option<PathBuf>,
+    /// After so many entries an epoch ends; zero begins none.
+    pub epoch_entries: i64,
+    /// After so much time it ends too, by a clock that is not set.
+    pub epoch_period: crate::core::clock::Micros,
 }
 
 /// The gateway that only pretends to send.

@@ -305,6 +305,30 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), FolderError> {
     sync_dir(folder)
 }
 
+/// Overwrites a file with zeros, durably: the first half of [`erase`]. On flash, on a file system that copies on write and in
+/// copies made before, the old bytes may live on.
+///
+/// # Errors
+/// When the file system fails.
+pub fn overwrite(path: &Path) -> Result<(), FolderError> {
+    let zeros = |mut file: File| {
+        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+        file.write_all(&vec![0; length])?;
+        file.sync_all()
+    };
+    OpenOptions::new().write(true).open(path).and_then(zeros).map_err(failed("overwritten", path))
+}
+
+/// Overwrites and removes a file, durably.
+///
+/// # Errors
+/// When the file system fails; the file may still be there.
+pub fn erase(path: &Path) -> Result<(), FolderError> {
+    overwrite(path)?;
+    fs::remove_file(path).map_err(failed("removed", path))?;
+    sync_dir(path.parent().unwrap_or(Path::new(".")))
+}
+
 /// Makes a folder's entries durable.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use futures_util::TryStreamExt as _;
 
 use super::checkpoint::Keeper;
 use super::projection::Columns;
+use super::signer::SignError;
 use super::{Chore, Db, cosignature};
 use crate::core::fault::{Context as _, Fault};
 use crate::store::{Pending, Record, Store, StoreError};
@@ -173,8 +174,9 @@ pub async fn compare(db: &Db, keeper: &Keeper) -> Result<Vec<Disagreement>, Faul
                 out.push(Disagreement { part: "signer", what: format!("it signed another root over {signed} entries") });
             }
         }
-        Ok(None) => {}
-        Err(fault) => out.push(Disagreement { part: "signer", what: fault.chain() }),
+        // One that is away remembers all the same; what it signs next will show.
+        Ok(None) | Err(SignError::Away(_) | SignError::NotAllowed(_)) => {}
+        Err(error) => out.push(Disagreement { part: "signer", what: crate::core::fault::chain_of(&error) }),
     }
     Ok(out)
 }

@@ -7,6 +7,7 @@ mod chore;
 pub mod cosignature;
 mod detail;
 pub mod doubt;
+pub mod epoch;
 mod event;
 pub mod faultlog;
 pub mod integrity;

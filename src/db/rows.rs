@@ -42,6 +42,7 @@ const TABLES: &[Table] = &[
     table!("message", "id", "id"),
     table!("review", "id", "id"),
     table!("saved_view", "id", "person_id"),
+    table!("epoch", "vkey", "vkey"),
 ];
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &{

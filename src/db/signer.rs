@@ -1,16 +1,11 @@
-//! Who signs checkpoints, with a memory of the last one: it signs only a consistent extension of what it signed before.
-//! The memory lies in a file of its own, fsynced before a signature leaves this module.
+//! Who signs checkpoints: what it is asked, and how it may refuse. Whoever implements it remembers what it signed last, and
+//! signs only a consistent extension of that; the memory is durable before a signature leaves.
 
-use std::path::{Path, PathBuf};
-
-use countersign_audit::verify::checkpoint::Checkpoint;
-use countersign_audit::verify::tree::consistency;
-use countersign_audit::verify::vkey::Vkey;
 use countersign_audit::write::Hash;
-use countersign_audit::write::checkpoint::{SigningKey, body};
-use tokio::sync::Mutex;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
-use crate::core::fault::{Context as _, Fault};
+use crate::core::fault::Fault;
 
 /// What a signer is asked to sign.
 #[derive(Clone, Debug)]
@@ -23,6 +18,27 @@ pub struct Claim {
     pub root: Hash,
     /// Proof that this extends what was signed last; empty when nothing was.
     pub proof: Vec<Hash>,
+    /// The last of these entries ends the epoch.
+    pub end: Option<EpochEnd>,
+}
+
+/// The entry that ends an epoch, and the proof that it is the last of the claim.
+#[derive(Clone, Debug)]
+pub struct EpochEnd {
+    /// The leaf.
+    pub leaf: Vec<u8>,
+    /// Its inclusion proof.
+    pub inclusion: Vec<Hash>,
+}
+
+/// What comes after the epoch that runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NextEpoch {
+    /// The epoch that runs; 0 before the first.
+    pub n: u64,
+    /// Verifier key of the one after it.
+    pub next_vkey: String,
 }
 
 /// Why a signer refused.
@@ -31,78 +47,52 @@ pub enum SignError {
     /// The claim does not extend what was signed before: somebody's history changed.
     #[error("the log does not extend what was signed before: {0}")]
     Inconsistent(String),
-    /// The signer could not be reached or could not keep its memory.
+    /// What it signed last is gone or was touched, or a key of an epoch is.
+    #[error("the signer's memory is gone or was touched: {0}")]
+    Lost(String),
+    /// It was not told to sign this log.
+    #[error("the signer does not sign `{0}`; say so on its side with `countersign signer allow`")]
+    NotAllowed(String),
+    /// It does not answer: the class of trouble.
+    #[error("the signer does not answer ({0})")]
+    Away(&'static str),
+    /// Something inside failed.
     #[error(transparent)]
     Fault(#[from] Fault),
 }
 
+impl SignError {
+    /// A stable word for pages, logs and alerts.
+    #[must_use]
+    pub const fn class(&self) -> &'static str {
+        match self {
+            Self::Inconsistent(_) => "inconsistent",
+            Self::Lost(_) => "memory_lost",
+            Self::NotAllowed(_) => "log_not_allowed",
+            Self::Away(class) => class,
+            Self::Fault(_) => "failed",
+        }
+    }
+
+    /// Does it put the trail in doubt? One that is away, or was not told of the log, only has checkpoints wait.
+    #[must_use]
+    pub const fn is_doubt(&self) -> bool {
+        matches!(self, Self::Inconsistent(_) | Self::Lost(_))
+    }
+}
+
 /// Signs checkpoints of one log.
 pub trait Signer: Send + Sync + std::fmt::Debug {
+    /// Begins to sign a log that has no entry yet. Again changes nothing.
+    fn begin(&self, origin: &str) -> BoxFuture<'_, Result<(), SignError>>;
     /// The last size signed for `origin`, so that the caller can bring the proof.
-    fn last(&self, origin: &str) -> futures_util::future::BoxFuture<'_, Result<Option<(u64, Hash)>, Fault>>;
+    fn last(&self, origin: &str) -> BoxFuture<'_, Result<Option<(u64, Hash)>, SignError>>;
     /// Signs, after checking the claim against its memory and keeping it.
-    fn sign(&self, claim: Claim) -> futures_util::future::BoxFuture<'_, Result<String, SignError>>;
+    fn sign(&self, claim: Claim) -> BoxFuture<'_, Result<String, SignError>>;
+    /// Makes ready for the next epoch: its key is durable when this returns, and the same until that epoch begins.
+    fn next_epoch(&self, origin: &str) -> BoxFuture<'_, Result<NextEpoch, SignError>>;
+    /// The checkpoint that ended epoch `n`, once it has ended.
+    fn ended(&self, origin: &str, n: u64) -> BoxFuture<'_, Result<Option<String>, SignError>>;
     /// The verifier key of `origin`.
     fn vkey(&self, origin: &str) -> String;
-}
-
-/// The signer of a small installation: in this process, its memory in the data folder's `signer/`.
-#[derive(Debug)]
-pub struct LocalSigner {
-    key: SigningKey,
-    folder: PathBuf,
-    turn: Mutex<()>,
-}
-
-impl LocalSigner {
-    /// With the seed of the key folder and a memory below `folder`.
-    #[must_use]
-    pub fn new(seed: &[u8; 32], folder: &Path) -> Self {
-        Self { key: SigningKey::from_seed(seed), folder: folder.to_owned(), turn: Mutex::new(()) }
-    }
-
-    fn memory(&self, origin: &str) -> PathBuf {
-        self.folder.join(format!("last-{}", origin.replace('/', "_")))
-    }
-
-    fn recall(&self, origin: &str) -> Result<Option<(u64, Hash)>, Fault> {
-        let note = match std::fs::read(self.memory(origin)) {
-            Ok(note) => note,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Fault::with("read the signer's memory", e)),
-        };
-        let vkey = Vkey::parse(&self.key.vkey(origin)).context("the signer's own key")?;
-        let (last, _) = Checkpoint::open(&note, &vkey).context("the signer's memory is not what it signed")?;
-        Ok(Some((last.size, last.root)))
-    }
-
-    fn check_and_sign(&self, claim: &Claim) -> Result<String, SignError> {
-        if let Some((size, root)) = self.recall(&claim.origin)? {
-            if claim.size < size {
-                return Err(SignError::Inconsistent(format!("{} entries are claimed, {size} were signed", claim.size)));
-            }
-            consistency(size, &root, claim.size, &claim.root, &claim.proof).map_err(|e| SignError::Inconsistent(e.to_string()))?;
-        }
-        let note = self.key.sign_note(&claim.origin, &body(&claim.origin, claim.size, &claim.root)).context("sign a checkpoint")?;
-        crate::core::folder::write_private(&self.memory(&claim.origin), note.as_bytes()).context("keep the signer's memory")?;
-        Ok(note)
-    }
-}
-
-impl Signer for LocalSigner {
-    fn last(&self, origin: &str) -> futures_util::future::BoxFuture<'_, Result<Option<(u64, Hash)>, Fault>> {
-        let origin = origin.to_owned();
-        Box::pin(async move { self.recall(&origin) })
-    }
-
-    fn sign(&self, claim: Claim) -> futures_util::future::BoxFuture<'_, Result<String, SignError>> {
-        Box::pin(async move {
-            let _turn = self.turn.lock().await;
-            self.check_and_sign(&claim)
-        })
-    }
-
-    fn vkey(&self, origin: &str) -> String {
-        self.key.vkey(origin)
-    }
 }

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::tell::Ways;
 use super::{letter, rest};
+use crate::core::clock::{MINUTE, Micros, SECOND};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::NoticeId;
 use crate::core::room::{Reserve, Room};
@@ -21,9 +22,27 @@ use crate::sinks::{self, Kind, Trouble};
 /// A database that has not taken an alert after so long is not waited for.
 const WRITE_MAX: Duration = Duration::from_secs(10);
 
+/// Checkpoints that have waited so long for the signer are told of.
+const UNSIGNED_MAX: Micros = MINUTE;
+
 /// Watches everything until told to stop.
 pub(super) async fn watch(app: &App, ways: &Ways, stop: &CancellationToken) {
-    tokio::join!(watch_trail(app, ways, stop), watch_streams(app, ways, stop), watch_room(app, ways, stop));
+    tokio::join!(watch_trail(app, ways, stop), watch_streams(app, ways, stop), watch_room(app, ways, stop), watch_signer(app, ways, stop));
+}
+
+/// Looks once a second for how long checkpoints have waited for the signer. Told once until it signs again.
+async fn watch_signer(app: &App, ways: &Ways, stop: &CancellationToken) {
+    let stalled = app.keeper.stalled();
+    let mut told = false;
+    while !stop.is_cancelled() {
+        let waits = stalled.borrow().map(|stalled| (app.db.clock().now() - stalled.since, stalled.why));
+        let late = waits.filter(|(for_, _)| *for_ >= UNSIGNED_MAX);
+        if let Some((for_, why)) = late.filter(|_| !told) {
+            raise(app, ways, &Alert::Unsigned { origin: app.db.log().1, secs: for_ / SECOND, why }).await;
+        }
+        told = waits.is_some() && (told || late.is_some());
+        rest(stop).await;
+    }
 }
 
 /// Looks at the room on the disk once a second. A disk that does not answer is asked no second time meanwhile.

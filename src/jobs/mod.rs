@@ -1,6 +1,7 @@
 //! What is due beside the requests: notices, gathered entries, sweeps. Bounded work, then rest.
 
 mod alerts;
+mod epoch;
 mod heartbeat;
 mod letter;
 mod mailer;
@@ -33,6 +34,13 @@ pub fn look_at_room(app: &App) {
     }
 }
 
+/// Begins the first epoch of the log, so that its key seals everything that people do.
+pub async fn begin_epoch(app: &App) {
+    if let Err(fault) = epoch::begin(app).await {
+        tracing::error!(fault = fault.chain(), "the first epoch of the trail could not be begun; it is tried again");
+    }
+}
+
 /// Runs until told to stop.
 pub async fn run(app: App, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
@@ -46,6 +54,7 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
     let (mut minute, mut hour, mut review) = (app.db.clock().now(), 0, 0);
     let mut keys = Sweep::default();
     let mut heart = heartbeat::Heart::new(app);
+    let mut turn = epoch::Turn::new(app);
     while !stop.is_cancelled() {
         let now = app.db.clock().now();
         if due(&mut minute, now, MINUTE)
@@ -55,6 +64,9 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
         }
         if let Err(fault) = heart.beat_if_due(app).await {
             tracing::error!(fault = fault.chain(), "no sign of life was written");
+        }
+        if let Err(fault) = turn.look(app).await {
+            tracing::error!(fault = fault.chain(), "an epoch of the trail could not be ended");
         }
         if due(&mut hour, now, HOUR)
             && let Err(fault) = sweep(app, &mut keys).await

@@ -18,6 +18,8 @@ const UNWITNESSED: &str = "alert_unwitnessed";
 const STREAM_LATE: &str = "alert_stream_late";
 /// The template of [`Alert::StreamFile`].
 const STREAM_FILE: &str = "alert_stream_file";
+/// The template of [`Alert::Unsigned`].
+const UNSIGNED: &str = "alert_unsigned";
 /// The template of [`Alert::NoRoom`].
 const NO_ROOM: &str = "alert_no_room";
 /// What stands between the parts of the trail.
@@ -58,6 +60,15 @@ pub enum Alert {
         /// How, as a stable code.
         what: String,
     },
+    /// Checkpoints have waited for the signer for too long.
+    Unsigned {
+        /// The origin of the log in force.
+        origin: String,
+        /// For how many seconds.
+        secs: i64,
+        /// Why, as a stable code.
+        why: &'static str,
+    },
     /// The disk of the data folder is almost full.
     NoRoom {
         /// MiB that are free.
@@ -88,6 +99,7 @@ impl Alert {
             Self::StreamLate { .. } => STREAM_LATE,
             Self::StreamFile { .. } => STREAM_FILE,
             Self::NoRoom { .. } => NO_ROOM,
+            Self::Unsigned { .. } => UNSIGNED,
         }
     }
 
@@ -101,6 +113,7 @@ impl Alert {
                 vec![("sink", sink.clone()), ("entries", entries.to_string()), ("secs", secs.to_string()), ("why", why.clone())]
             }
             Self::StreamFile { path, what } => vec![("file", path.clone()), ("what", what.clone())],
+            Self::Unsigned { origin, secs, why } => vec![("origin", origin.clone()), ("secs", secs.to_string()), ("why", (*why).to_owned())],
             Self::NoRoom { free_mib, kept_mib } => vec![("free", free_mib.to_string()), ("kept", kept_mib.to_string())],
         };
         args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
@@ -110,7 +123,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -128,6 +141,12 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
         NO_ROOM => ("disk.reserve", serde_json::json!({ "free_mib": number("free"), "reserve_mib": number("kept"), "status_url": format!("{site}/status") })),
+        UNSIGNED => {
+            let data = serde_json::json!({
+                "origin": value("origin"), "seconds": number("secs"), "why": value("why"), "status_url": format!("{site}/status"),
+            });
+            ("trail.unsigned", data)
+        }
         STREAM_LATE => {
             let data = serde_json::json!({
                 "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
@@ -192,7 +211,8 @@ mod tests {
         let late = Alert::StreamLate { sink: "webhook h".into(), entries: 7, secs: 900, why: "timeout".into() };
         let file = Alert::StreamFile { path: "/x".into(), what: "cut".into() };
         let room = Alert::NoRoom { free_mib: 12, kept_mib: 256 };
-        for (alert, kind) in [(late, "stream.late"), (file, "stream.file"), (room, "disk.reserve")] {
+        let unsigned = Alert::Unsigned { origin: "x".into(), secs: 60, why: "timeout" };
+        for (alert, kind) in [(late, "stream.late"), (file, "stream.file"), (room, "disk.reserve"), (unsigned, "trail.unsigned")] {
             assert!(is_alert(alert.template()));
             let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");
             let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");

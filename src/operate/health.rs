@@ -49,7 +49,11 @@ async fn get_health(State(app): State<App>) -> Response {
     };
     let database = if answers { "ok" } else { "failed" };
     let trail = if fault { "fault" } else { "ok" };
-    answer(serving && answers, &serde_json::json!({ "status": status, "database": database, "trail": trail, "version": app.db.process().version }))
+    let signer = if app.keeper.stalled().borrow().is_some() { "waiting" } else { "ok" };
+    answer(
+        serving && answers,
+        &serde_json::json!({ "status": status, "database": database, "trail": trail, "signer": signer, "version": app.db.process().version }),
+    )
 }
 
 /// JSON that no error page replaces.

@@ -1,6 +1,7 @@
 //! Acts of running the server, and the pages that show what is in force: home, policies, settings, status, health.
 //! Must stay true: health tells strangers nothing but whether it works, and nothing here writes but what marks a notice as read.
 
+pub mod epoch;
 pub mod health;
 pub mod home;
 pub mod shown;
@@ -13,6 +14,8 @@ crate::acts! {
     Start = "server.start" on crate::policy::On,
     /// The server runs.
     Heartbeat = "server.heartbeat" on crate::policy::On,
+    /// End an epoch of the trail.
+    RotateEpoch = "epoch.rotate" on crate::policy::On,
     /// See the policies.
     ReadPolicy = "policy.read" on crate::policy::On,
     /// See settings and status.

@@ -1,4 +1,4 @@
-//! The statements of this slice: reads only, each over a bounded subselect.
+//! The statements of this slice: reads, each over a bounded subselect, and the row of an epoch.
 
 /// `|| ''` keeps the other indexes out: the object's own serves the order and the limit.
 pub const SIGN_INS: &str = "select e.id, e.at, p.sealed from audit_event e left join audit_payload p on p.event_id = e.id and p.part = 'actor' where e.object_id = $1 and (e.action || '') in ('session.totp', 'session.enrol') and (e.outcome || '') = 'ok' order by e.id desc limit 5";
@@ -9,6 +9,7 @@ pub const MESSAGES: &str = "select (select count(*) from (select state from mess
 pub const DENIED: &str = "select (select count(*) from (select id from audit_event where outcome = 'denied' and id >= $1 limit 10000) d) + (select count(*) from (select id from audit_event where outcome = 'failed' and id >= $1 limit 10000) f) as n";
 pub const KEYS_EXPORTED: &str = "select count(*) from (select name from fixed where name = 'keys_exported_at' limit 1) f";
 pub const UNSIGNED_SINCE: &str = "select e.at from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq = $2";
+pub const BEGIN_EPOCH: &str = "insert into epoch (last_audit_id, vkey, log, n, made_at) values ($1, $2, $3, $4, $5)";
 
 /// Every statement of this slice, for the test that prepares them all.
-pub const ALL: &[&str] = &[SIGN_INS, OWN, PEOPLE, EVIDENCE, MESSAGES, DENIED, KEYS_EXPORTED, UNSIGNED_SINCE, super::KEYS_EXPORTED];
+pub const ALL: &[&str] = &[SIGN_INS, OWN, PEOPLE, EVIDENCE, MESSAGES, DENIED, KEYS_EXPORTED, UNSIGNED_SINCE, BEGIN_EPOCH, super::KEYS_EXPORTED];

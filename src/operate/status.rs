@@ -76,8 +76,14 @@ async fn checkpoint(app: &App) -> Result<[Check; 2], Error> {
         return Ok([Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "warn", "none") }, fine(app, "clock")]);
     };
     let waiting: Option<(i64,)> = app.db.query(sql::UNSIGNED_SINCE).bind(log).bind(kept.size).optional().await?;
+    let stalled = *app.keeper.stalled().borrow();
     let late = waiting.is_some_and(|(since,)| now - since > UNSIGNED_MAX);
-    let signed = if late {
+    let signed = if let Some(stalled) = stalled {
+        let secs = ((now - stalled.since) / SECOND).to_string();
+        let says = app.text("check-checkpoint-stalled", &[("secs", &secs), ("why", stalled.why)]);
+        let remedy = Some(app.text("check-checkpoint-stalled-remedy", &[]));
+        Check { name: app.text("check-checkpoint", &[]), state: "bad", says, remedy }
+    } else if late {
         Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "bad", "late") }
     } else {
         fine(app, "checkpoint")

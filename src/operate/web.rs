@@ -309,6 +309,7 @@ mod tests {
             check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
             check-room check-room-ok check-room-short check-room-short-remedy check-room-unread check-room-unread-remedy notice-alert-no-room banner-room \
+            check-checkpoint-stalled check-checkpoint-stalled-remedy notice-alert-unsigned \
             check-role check-role-owner check-role-owner-remedy notice-alert-unwitnessed check-witness check-witness-ok check-witness-none \
             check-witness-none-remedy check-witness-trouble \
             check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \

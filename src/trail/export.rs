@@ -8,7 +8,7 @@ use countersign_audit::write::tile::{CHECKPOINT_PATH, TileId, all_bundles, all_t
 
 use super::{Error, read};
 use crate::core::fault::{Context as _, Fault};
-use crate::db::Db;
+use crate::db::{Db, epoch};
 
 /// One file of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub enum Piece {
     Entries(u64, u16),
     /// Hashes.
     Tile(TileId),
+    /// The checkpoint with which an epoch ended: its number and size.
+    Epoch(i64, i64),
 }
 
 /// What is exported: one log up to its newest checkpoint.
@@ -30,6 +32,8 @@ pub struct Export {
     pub size: u64,
     /// The signed checkpoint, with what witnesses signed below it.
     pub note: String,
+    /// Number and size of the epochs that ended within.
+    pub ends: Vec<(i64, i64)>,
 }
 
 /// What was written.
@@ -48,13 +52,15 @@ impl Export {
     /// [`Error::NoCheckpoint`] when none was signed yet.
     pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
         let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
-        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await? })
+        let ends = epoch::ends(db, log, kept.size).await?.into_iter().map(|(n, seq)| (n, seq + 1)).collect();
+        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await?, ends })
     }
 
     /// Its files, the checkpoint first.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + use<> {
         let bundles = all_bundles(self.size).map(|(index, width)| Piece::Entries(index, width));
-        std::iter::once(Piece::Checkpoint).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile))
+        let ends = self.ends.clone().into_iter().map(|(n, size)| Piece::Epoch(n, size));
+        std::iter::once(Piece::Checkpoint).chain(ends).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile))
     }
 
     /// Path and bytes of one file.
@@ -65,8 +71,14 @@ impl Export {
         Ok(match piece {
             Piece::Checkpoint => (CHECKPOINT_PATH.to_owned(), self.note.clone().into_bytes()),
             Piece::Entries(index, width) => (entries_path(index, width), self.entries(db, index, width).await?),
+            Piece::Epoch(n, size) => (format!("epoch/{n}"), self.end(db, n, size).await?),
             Piece::Tile(tile) => (tile_path(&tile), self.hashes(db, &tile).await?),
         })
+    }
+
+    async fn end(&self, db: &Db, n: i64, size: i64) -> Result<Vec<u8>, Error> {
+        let kept = db.checkpoint_at(self.log, size).await?;
+        Ok(kept.ok_or_else(|| Fault::new(format!("the checkpoint that ended epoch {n} of log {} is gone", self.log)))?.note.into_bytes())
     }
 
     async fn entries(&self, db: &Db, index: u64, width: u16) -> Result<Vec<u8>, Error> {

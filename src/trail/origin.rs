@@ -50,13 +50,14 @@ pub async fn new_origin(db: &Db, permit: Permit<NewOrigin>, keeper: &Keeper, fou
     let unlinked = drop_pending(db).await?;
     if !begun {
         integrity::new_head(db, new_log, &next).await?;
+        keeper.signer().begin(&next).await?;
         db.set_log(new_log, next.clone());
     }
     offline.begin(db).await?;
     db.record(permit, detail(db, &left, unlinked, found, why)).await?;
     offline.finish(db).await?;
     db.fault_log().retire(&format!("before-{new_log}"))?;
-    keeper.sign_now().await?;
+    keeper.sign_or_wait().await?;
     Ok(next)
 }
 

@@ -19,9 +19,10 @@ use crate::core::rng::Rng;
 use crate::db::checkpoint::Keeper;
 use crate::db::faultlog::FaultLog;
 use crate::db::integrity::{self, Disagreement};
-use crate::db::signer::{LocalSigner, Signer as _};
+use crate::db::signer::Signer as _;
 use crate::db::{Db, Detail, Process, Sequencer};
 use crate::policy::{Act, Actor, On, Origin, Permit, Policy};
+use crate::signer::LocalSigner;
 use crate::store::{Schema, Store};
 use crate::vault::{KeyRing, Vault};
 
@@ -117,7 +118,8 @@ impl House {
         }
         KeyRing::generate(&dir.path().join("keys"), &Rng::system()).expect("keys are made");
         let db = open(dir.path(), &Clock::fixed(1_795_000_000 * SECOND)).await;
-        let signer = Arc::new(LocalSigner::new(&[7; 32], &dir.path().join("signer")));
+        let signer = Arc::new(LocalSigner::new(&[7; 32], &dir.path().join("signer"), &Rng::system()));
+        signer.begin(&db.log().1).await.expect("it begins with the log");
         let keeper = Keeper::new(db.clone(), signer.clone(), dir.path().join("checkpoints"));
         let policy = Policy::parse(POLICY, super::ACTS).expect("the policy parses");
         Self { db, keeper, signer, policy, dir }

@@ -77,7 +77,7 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
 
 /// Signs what there is, and asks the witnesses to countersign it; those that do not answer in time are done without.
 async fn countersigned(ctx: &Ctx) -> Result<(), http::Error> {
-    ctx.app.keeper.sign_now().await.map_err(Error::from)?;
+    ctx.app.keeper.sign_or_wait().await.map_err(Error::from)?;
     if let Some(cosigner) = &ctx.app.cosigner {
         cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
     }

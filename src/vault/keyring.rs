@@ -24,13 +24,15 @@ pub enum Purpose {
     Csrf,
 }
 
+/// The key that signs checkpoints.
+const LOG: &str = "log";
 /// Key files and what they are for, for `keys generate`, `check` and the inventory in SECURITY.md.
 pub const FILES: &[(&str, &str)] = &[
     ("kek-1", "wraps the data keys"),
     ("index", "keys the blind indexes"),
     ("pepper", "is mixed into passwords before hashing"),
     ("csrf", "makes form tokens"),
-    ("log", "signs checkpoints of the audit trail"),
+    (LOG, "signs checkpoints of the audit trail"),
 ];
 /// Versions of the key-encryption key that may lie in a folder at a time.
 const KEKS_MAX: usize = 1000;
@@ -66,8 +68,8 @@ pub struct KeyRing {
     index: hmac::Key,
     pepper: hmac::Key,
     csrf: hmac::Key,
-    /// The log's Ed25519 seed.
-    log: Zeroizing<[u8; 32]>,
+    /// The log's Ed25519 seed; none when a signer of its own has it.
+    log: Option<Zeroizing<[u8; 32]>>,
 }
 
 impl KeyRing {
@@ -78,7 +80,11 @@ impl KeyRing {
     pub fn read(folder: &Path) -> Result<Self, KeyRingError> {
         let keks = RwLock::new(read_keks(folder)?);
         let mac = |name: &str| Ok::<_, KeyRingError>(hmac::Key::new(hmac::HMAC_SHA256, read_key(&folder.join(name))?.as_slice()));
-        Ok(Self { folder: folder.to_owned(), keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log: read_key(&folder.join("log"))? })
+        let log = match read_key(&folder.join(LOG)) {
+            Err(KeyRingError::Missing(_)) => None,
+            read => Some(read?),
+        };
+        Ok(Self { folder: folder.to_owned(), keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log })
     }
 
     /// Makes every key that `FILES` names, refusing to overwrite any.
@@ -86,7 +92,15 @@ impl KeyRing {
     /// # Errors
     /// When a key exists or cannot be written.
     pub fn generate(folder: &Path, rng: &Rng) -> Result<Vec<PathBuf>, KeyRingError> {
-        let paths: Vec<_> = FILES.iter().map(|(name, _)| folder.join(name)).collect();
+        Self::generate_with(folder, rng, true)
+    }
+
+    /// The same; with `log` false without the log's key, which a signer of its own has.
+    ///
+    /// # Errors
+    /// When a key exists or cannot be written.
+    pub fn generate_with(folder: &Path, rng: &Rng, log: bool) -> Result<Vec<PathBuf>, KeyRingError> {
+        let paths: Vec<_> = FILES.iter().filter(|(name, _)| log || *name != LOG).map(|(name, _)| folder.join(name)).collect();
         if let Some(there) = paths.iter().find(|p| p.exists()) {
             return Err(KeyRingError::Exists(there.clone()));
         }
@@ -169,9 +183,9 @@ impl KeyRing {
         out
     }
 
-    /// The seed of the log's signing key.
+    /// The seed of the log's signing key; none when a signer of its own has it.
     #[must_use]
-    pub fn log_seed(&self) -> Zeroizing<[u8; 32]> {
+    pub fn log_seed(&self) -> Option<Zeroizing<[u8; 32]>> {
         self.log.clone()
     }
 }

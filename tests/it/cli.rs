@@ -439,6 +439,8 @@ async fn a_backup_is_verified_and_restored() {
         assert_eq!(path.metadata().expect("is there").permissions().mode() & 0o077, 0, "{}", path.display());
     }
     assert!(!files(Path::new(&a)).iter().any(|p| p.ends_with("kek-1") || p.ends_with("keys.db")), "no keys in a backup");
+    let is_key = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("key-"));
+    assert!(!files(Path::new(&a)).iter().any(|p| is_key(p)), "no keys of epochs in a backup");
     let blob = files(&Path::new(&a).join("blobs")).remove(0);
     for path in [blob, Path::new(&a).join("countersign.db")] {
         flip(&path, 20);
@@ -451,6 +453,9 @@ async fn a_backup_is_verified_and_restored() {
     on(&["backup", "restore", &a, "--data-keys", &b]).expect(0);
     on(&["check"]).expect(1).says("keys");
     on(&["keys", "import", &recovery, "--passphrase-file", &pass]).expect(0);
+    // The keys of epochs were in no copy, so the trail goes on under a new origin.
+    on(&["check"]).expect(1).says("the signer disagrees");
+    on(&["audit", "new-origin", "--reason", "restored from a backup"]).expect(0);
     assert_eq!(on(&["check", "--full", "--json"]).expect(0).json()["ok"], true);
     assert_eq!(on(&["user", "list", "--json"]).expect(0).json(), people);
     on(&["check", "--full"]).expect(0);

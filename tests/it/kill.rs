@@ -20,6 +20,8 @@ use countersign::identity::tokens::{self, NewToken};
 use countersign::identity::{self, OfPerson, Person, people};
 use countersign::policy::{Actor, Auth, Origin, Role, Who};
 use countersign::vault::KeyRing;
+use countersign_audit::verify::bundle;
+use countersign_audit::verify::vkey::Vkey;
 use serde_json::{Value, json};
 use sqlx::Connection as _;
 
@@ -455,7 +457,16 @@ async fn killed_at_random(site: &Site) {
 
 #[tokio::test]
 async fn nothing_acknowledged_is_lost_when_the_server_is_killed() {
-    killed_at_random(&Site::bare()).await;
+    let mut site = Site::bare();
+    // So that many an epoch ends in the middle of it.
+    site.set("signer.epoch_entries", "25");
+    killed_at_random(&site).await;
+    let out = site.beside("out");
+    site.run(&["audit", "export", "--out", &out]).expect(0);
+    let vkey = site.run(&["keys", "vkey"]).expect(0).out;
+    let report = bundle::directory(Path::new(&out), &Vkey::parse(vkey.trim()).expect("a key"));
+    assert_eq!(report.exit_code(), 0, "{}", report.to_text());
+    assert!(report.epochs.is_some_and(|n| n >= 3), "{}", report.to_text());
 }
 
 #[tokio::test]

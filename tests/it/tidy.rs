@@ -13,7 +13,7 @@ const ORDER: &[&[&str]] = &[
     &["db"],
     &["blobs"],
     // `repeat` is here because `http` reads its header and every slice that makes things keeps answers with it.
-    &["policies", "notices", "repeat", "cosign"],
+    &["policies", "notices", "repeat", "cosign", "signer"],
     &["sinks"],
     &["http"],
     &["identity", "witness"],
@@ -289,4 +289,27 @@ fn every_test_that_security_md_names_exists() {
         }
     }
     assert!(named > 30);
+}
+
+/// One row for each number; each names tests that exist, or says that it waits for one.
+#[test]
+fn every_test_that_the_table_of_attacks_names_exists() {
+    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/attacks.md")).expect("docs/attacks.md");
+    let all: String = ["src", "tests", "audit/src", "audit/tests"].iter().flat_map(|r| sources(r, ".rs")).map(|(_, t)| t).collect();
+    let rows: Vec<Vec<&str>> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ").and_then(|line| line.strip_suffix(" |")))
+        .map(|line| line.split(" |").map(str::trim).collect::<Vec<_>>())
+        .filter(|cells| cells[0].parse::<usize>().is_ok())
+        .collect();
+    let numbers: Vec<String> = rows.iter().map(|cells| cells[0].to_owned()).collect();
+    assert_eq!(numbers, (1..=38).map(|n| n.to_string()).collect::<Vec<_>>());
+    for cells in &rows {
+        let [number, .., tests] = cells.as_slice() else { panic!("{cells:?}") };
+        let named: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(*tests == "not yet" || !named.is_empty(), "attack {number} names no test");
+        for test in named {
+            assert!(all.contains(&format!("fn {test}(")), "attack {number} names `{test}`, which does not exist");
+        }
+    }
 }

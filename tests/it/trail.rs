@@ -168,6 +168,7 @@ async fn a_restart_goes_on_where_it_was() {
         ("data".to_owned(), data.display().to_string()),
         ("public_url".to_owned(), "http://127.0.0.1:8080".to_owned()),
         ("name".to_owned(), "test.example".to_owned()),
+        ("signer.epoch_entries".to_owned(), "0".to_owned()),
     ];
     let config = Config::load(&Inputs { flags, serving: true, ..Inputs::default() }).expect("sound");
     let data = DataFolder::open(&data, false).expect("there");

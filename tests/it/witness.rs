@@ -62,7 +62,7 @@ async fn states(app: &TestApp) -> Vec<String> {
 /// A checkpoint by whoever holds the log's key.
 fn forged(app: &TestApp, size: u64, root: [u8; 32]) -> String {
     let data = DataFolder::open(&app.data(), false).expect("opens");
-    let key = SigningKey::from_seed(&KeyRing::read(&data.keys()).expect("keys").log_seed());
+    let key = SigningKey::from_seed(&KeyRing::read(&data.keys()).expect("keys").log_seed().expect("a key"));
     key.sign_note(ORIGIN, &body(ORIGIN, size, &root)).expect("signs")
 }
 

@@ -34,7 +34,7 @@ Examples:
   countersign-verify export/ --key auditor.vkey --json | jq .integrity
 
 Usage: countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]...
-                          [--max-age SECONDS [--now TIME]] [--json]
+                          [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--json]
 
   DIR                folder with `checkpoint` and `tile/entries/...`
   --key VKEY         verifier key, or a file that holds it; get it from the operator
@@ -42,6 +42,8 @@ Usage: countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]...
   --policy FILE      whom to trust: logs, witnesses, and how many of them must have
                      cosigned; its `log` line gives the key
   --checkpoint FILE  a checkpoint kept from earlier; the log must go on from it
+  --epoch VKEY       key of one of the log's epochs, or a file that holds it, got like
+                     the verifier key; the log must name it
   --max-age SECONDS  most time since a quorum of the policy's witnesses cosigned
   --now TIME         what to take for now, as 2026-11-22T08:30:00Z; otherwise this
                      machine's clock
@@ -56,7 +58,8 @@ Exit codes:
   3  every entry is as it was signed, and the policy is not met
 ";
 
-const USAGE: &str = "countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--max-age SECONDS [--now TIME]] [--json]; see --help";
+const USAGE: &str =
+    "countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--json]; see --help";
 
 /// A key file is one line; more than this is not one.
 const KEY_BYTES_MAX: usize = 4096;
@@ -90,6 +93,7 @@ struct Words {
     dir: Option<OsString>,
     key: Option<OsString>,
     policy: Option<OsString>,
+    epoch: Option<OsString>,
     kept: Vec<OsString>,
     max_age: Option<OsString>,
     now: Option<OsString>,
@@ -106,7 +110,7 @@ fn command(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             Some("--json") => words.json = true,
             Some(option) if option.starts_with('-') => {
                 let (name, joined) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(OsString::from(value))));
-                if !["--key", "--policy", "--checkpoint", "--max-age", "--now"].contains(&name) {
+                if !["--key", "--policy", "--checkpoint", "--epoch", "--max-age", "--now"].contains(&name) {
                     return Err(format!("unknown option `{option}`"));
                 }
                 let value = joined.or_else(|| args.next()).ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -127,6 +131,7 @@ impl Words {
         let once = match name {
             "--key" => &mut self.key,
             "--policy" => &mut self.policy,
+            "--epoch" => &mut self.epoch,
             "--max-age" => &mut self.max_age,
             "--now" => &mut self.now,
             _ if self.kept.len() >= KEPT_MAX => return Err(format!("`{name}` is given more than {KEPT_MAX} times")),
@@ -152,7 +157,8 @@ impl Words {
             (Some(max_age), now) => Some(fresh(&max_age, now.as_deref())?),
         };
         let ask = Ask {
-            key: self.key.as_deref().map(read_key),
+            key: self.key.as_deref().map(|given| read_key(given, "key")),
+            epoch: self.epoch.as_deref().map(|given| read_key(given, "epoch")),
             policy: self.policy.as_deref().map(read_policy),
             kept: self.kept.iter().map(|file| Kept::read(Path::new(file))).collect(),
             fresh,
@@ -172,7 +178,7 @@ fn fresh(max_age: &OsStr, now: Option<&OsStr>) -> Result<Fresh, String> {
 }
 
 /// The key that `given` is, or that the file `given` holds.
-fn read_key(given: &OsStr) -> Got<Vkey> {
+fn read_key(given: &OsStr, option: &str) -> Got<Vkey> {
     let literal = given.to_str().unwrap_or_default();
     let refused = match Vkey::parse(literal) {
         Ok(key) => return Ok(key),
@@ -187,7 +193,7 @@ fn read_key(given: &OsStr) -> Got<Vkey> {
         Err((Kind::Wrong, why)) => Err((Kind::Wrong, format!("the key file: {why}"))),
         // Two `+` are the mark of a key that was meant as such.
         Err(_) if literal.matches('+').count() >= 2 => Err((Kind::Wrong, format!("the key is not usable: {refused}"))),
-        Err(_) => Err((Kind::Absent, "`--key` is neither a verifier key nor a file that can be read".to_owned())),
+        Err(_) => Err((Kind::Absent, format!("`--{option}` is neither a verifier key nor a file that can be read"))),
     }
 }
 

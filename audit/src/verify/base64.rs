@@ -19,3 +19,11 @@ pub(super) fn decode_hash(text: &str) -> Result<Hash, Error> {
 pub(super) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
+
+/// A hash in base64.
+pub(super) fn encode_hash(hash: &Hash) -> [u8; 44] {
+    let mut text = [0; 44];
+    // 32 bytes are 44 characters.
+    let _ = STANDARD.encode_slice(hash, &mut text);
+    text
+}

@@ -1,19 +1,20 @@
 //! Verifies an export: a folder with a checkpoint, entry bundles, and perhaps hash tiles.
 //!
 //! Every entry is hashed again into the signed root; hash tiles are compared, never believed, unless
-//! they add up to the signed root themselves. One bundle is in memory at a time.
+//! they add up to the signed root themselves. A few bundles are in memory at a time, however many there are.
 
 use std::{ops::Range, path::Path};
 
 use super::{
     Error,
+    ahead::{Bundle, Fine, Log, Next},
     checkpoint::Checkpoint,
+    epochs::{self, Epochs},
     files,
     kept::{Got, Kept, Marks},
-    leaf::LEAF_BYTES_MAX,
     note::{self, NOTE_BYTES_MAX},
     policy::Policy,
-    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Report},
+    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report},
     stored::Tiles,
     survey,
     tiles::{self, WIDTH},
@@ -21,8 +22,6 @@ use super::{
     walker::Walker,
     witnessed::{self, Fresh},
 };
-
-const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
 
 /// What stays open whatever the verdict is.
 const NOT_CHECKED: [&str; 3] = [
@@ -38,6 +37,8 @@ pub struct Ask {
     pub key: Option<Got<Vkey>>,
     /// Whom to trust: logs, witnesses, and how many of them.
     pub policy: Option<Got<Policy>>,
+    /// The key of one of the log's epochs.
+    pub epoch: Option<Got<Vkey>>,
     /// Checkpoints kept from earlier.
     pub kept: Vec<Kept>,
     /// How new the checkpoint must be. Only a policy can meet it.
@@ -56,6 +57,7 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
     let mut report = Report::default();
     let policy = ask.policy.as_ref().and_then(|policy| policy.as_ref().ok());
     witnessed::expect(policy, ask.policy.is_some(), ask.fresh.as_ref(), &mut report);
+    report.pin = if ask.epoch.is_some() { Pin::NotTold } else { Pin::NotAsked };
     report.kept_checkpoints =
         ask.kept.iter().map(|kept| KeptCheckpoint { file: kept.name.clone(), size: None, root: None, state: KeptState::NotTold }).collect();
     if ask.fresh.is_none() {
@@ -66,12 +68,13 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
         report.not_checked.push("witnesses: cosignatures on the checkpoint".to_owned());
     }
     match open(dir, ask, &mut report) {
-        Ok((key, checkpoint)) => {
+        Ok(Opened { key, checkpoint, note }) => {
             report.origin = Some(checkpoint.origin.clone());
             report.size = Some(checkpoint.size);
             report.root = Some(checkpoint.root);
             let marks = Marks::open(&ask.kept, &key, &checkpoint, &mut report);
-            let marks = entries(dir, &checkpoint, marks, &mut report);
+            let epochs = Epochs::new(dir, &key, ask.epoch.as_ref().and_then(|epoch| epoch.as_ref().ok()));
+            let marks = entries(dir, &checkpoint, &note, (marks, epochs), &mut report);
             let as_signed = report.computed_root == Some(checkpoint.root);
             marks.finish(&ask.kept, as_signed, &mut report);
         }
@@ -84,11 +87,18 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
 }
 
 /// The log's key and its checkpoint, whose signature, form and cosignatures hold.
-fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint), Finding> {
+struct Opened {
+    key: Vkey,
+    checkpoint: Checkpoint,
+    note: Vec<u8>,
+}
+
+fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<Opened, Finding> {
     let refused = |(kind, what): &(Kind, String)| Finding { kind: *kind, seq: None, path: None, what: what.clone() };
     let given = ask.key.as_ref().map(|key| key.as_ref().map_err(refused)).transpose()?;
     let policy = ask.policy.as_ref().map(|policy| policy.as_ref().map_err(refused)).transpose()?;
     let given = given_key(given, policy)?;
+    ask.epoch.as_ref().map(|epoch| epoch.as_ref().map_err(refused)).transpose()?;
     report.key = given.map(|key| key.named().short());
     if !dir.is_dir() {
         return Err(Finding::absent(None, "the folder is missing, or is not a folder".to_owned()));
@@ -105,10 +115,12 @@ fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<(Vkey, Checkpoint)
     if let Some(policy) = policy {
         unknown = unknown.saturating_sub(witnessed::check(&note, policy, ask.fresh.as_ref(), report).map_err(wrong)?);
     }
+    // Those of the epochs are looked at with the entries that name their keys.
+    unknown = unknown.saturating_sub(epochs::lines(&note, &checkpoint.origin));
     if unknown > 0 {
         report.notes.push(format!("{unknown} signatures on the checkpoint are by keys that were not given"));
     }
-    Ok((key.clone(), checkpoint))
+    Ok(Opened { key: key.clone(), checkpoint, note })
 }
 
 /// The key given, if the policy does not know another for that log.
@@ -131,24 +143,23 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 }
 
 /// Reads every entry and fills in the verdict on them.
-fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Report) -> Marks {
+fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (Marks, Epochs<'_>), report: &mut Report) -> Marks {
     let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
-        dir,
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
         marks,
+        epochs,
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
-    for (range, is_there) in survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)) {
-        if is_there {
-            range.for_each(|index| replay.bundle(index));
-        } else {
-            replay.gap(range);
-        }
-    }
-    let Replay { walker, marks, tiles, report: framing, .. } = replay;
+    let cover: Vec<_> = survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)).collect();
+    let origin = replay.walker.origin_json().to_owned();
+    Log { dir, size: checkpoint.size, origin: &origin }.read(&cover, |next| match next {
+        Next::Bundle(index, bundle) => replay.bundle(index, bundle),
+        Next::Gap(range) => replay.gap(range),
+    });
+    let Replay { walker, marks, epochs, tiles, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
@@ -163,6 +174,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
     walk.findings.into_iter().for_each(|finding| report.add(finding));
     report.found += walk.found - kept;
     report.take(framing);
+    epochs.finish(note, checkpoint.size, walk.whole, report);
     match compared.first_changed.filter(|_| !as_signed) {
         // The tiles are what was signed, so they say which entry is not.
         Some(seq) => {
@@ -189,19 +201,22 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
 
 /// The log being read again from its bundles.
 struct Replay<'a> {
-    dir: &'a Path,
     size: u64,
     walker: Walker,
     marks: Marks,
+    epochs: Epochs<'a>,
     tiles: Tiles<'a>,
     report: Report,
 }
 
 impl Replay<'_> {
-    /// Reads one bundle as far as it can be read.
-    fn bundle(&mut self, index: u64) {
+    /// Takes one bundle as far as it can be read.
+    fn bundle(&mut self, index: u64, bundle: Bundle) {
+        if bundle.fine.is_some_and(|fine| self.whole(index, &fine)) {
+            return;
+        }
         let (path, expected) = (tiles::bundle_path(index, self.size), tiles::width(0, index, self.size));
-        let read = match files::read(self.dir, &path, BUNDLE_BYTES_MAX) {
+        let read = match bundle.bytes {
             Ok(bytes) => self.leaves(index, &path, &bytes),
             Err(finding) => {
                 self.report.add(finding);
@@ -212,6 +227,17 @@ impl Replay<'_> {
             self.walker.skip(expected - read);
             self.tiles.stand_in(index, read);
         }
+    }
+
+    /// Takes a bundle at once, when there is nothing in it to look at one by one.
+    fn whole(&mut self, index: u64, fine: &Fine) -> bool {
+        let size = (index + 1) * WIDTH;
+        if self.marks.wants_before(size) || !self.walker.take_bundle(fine) {
+            return false;
+        }
+        self.tiles.push_tile(&fine.hashes, fine.root);
+        self.marks.pass(size, || self.walker.root());
+        true
     }
 
     /// Takes the leaves of a bundle; gives how many there were.
@@ -228,6 +254,9 @@ impl Replay<'_> {
             self.tiles.push(self.walker.last());
             if self.walker.is_whole() {
                 self.marks.pass(self.walker.size(), || self.walker.root());
+                if let Some(rotation) = self.walker.take_rotation() {
+                    self.epochs.pass(self.walker.size() - 1, rotation, || self.walker.root());
+                }
             }
             rest = after;
             read += 1;

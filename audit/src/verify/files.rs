@@ -23,10 +23,11 @@ pub(super) fn read(dir: &Path, path: &str, max: usize) -> Result<Vec<u8>, Findin
         Finding::absent(Some(path.to_owned()), what)
     };
     let wrong = |what: &str| Finding::wrong(None, Some(path.to_owned()), what.to_owned());
-    if !fs::symlink_metadata(&full).map_err(absent)?.is_file() {
+    let about = fs::symlink_metadata(&full).map_err(absent)?;
+    if !about.is_file() {
         return Err(wrong("not a regular file"));
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len()).unwrap_or(max).min(max) + 1);
     let file = fs::File::open(&full).map_err(absent)?;
     file.take(max as u64 + 1).read_to_end(&mut bytes).map_err(absent)?;
     if bytes.len() > max {

@@ -103,6 +103,11 @@ impl Marks {
         marks
     }
 
+    /// Whether the root is wanted over fewer than `size` entries that were not passed yet.
+    pub(super) fn wants_before(&self, size: u64) -> bool {
+        self.waiting.get(self.passed).is_some_and(|(_, kept)| kept.size < size)
+    }
+
     /// The log has `size` entries now; `root` makes the root over them.
     pub(super) fn pass(&mut self, size: u64, root: impl Fn() -> Hash) {
         while self.waiting.get(self.passed).is_some_and(|(_, kept)| kept.size == size) {

@@ -63,11 +63,16 @@ impl Leaf {
     /// A string field of the outermost object, e.g. `action`.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
+        match self.field(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A field of the outermost object.
+    pub(super) fn field(&self, key: &str) -> Option<&Value> {
         match &self.fields {
-            Value::Map(map) => match map.get(key) {
-                Some(Value::Text(text)) => Some(text),
-                _ => None,
-            },
+            Value::Map(map) => map.get(key),
             _ => None,
         }
     }

@@ -3,10 +3,12 @@
 //! Nothing here is shared with the writer. What is absent is never taken for fine, and what could not
 //! be checked is said.
 
+mod ahead;
 mod base64;
 pub mod bundle;
 pub mod checkpoint;
 pub mod cosign;
+pub mod epochs;
 mod error;
 mod files;
 pub mod json;
@@ -16,6 +18,7 @@ pub mod moment;
 pub mod note;
 pub mod policy;
 pub mod proof;
+mod quick;
 pub mod report;
 mod show;
 mod stored;
@@ -27,7 +30,7 @@ mod walker;
 pub mod witnessed;
 
 pub use error::Error;
-pub use report::{Finding, Freshness, Integrity, Kind, Quorum, Report};
+pub use report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report};
 pub use walker::{Walk, Walker};
 
 /// A SHA-256 digest.

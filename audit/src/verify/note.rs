@@ -56,6 +56,11 @@ impl Line<'_> {
     pub(super) fn is_by(&self, key: &Named) -> bool {
         self.name == key.name() && self.id == key.id()
     }
+
+    /// Whether the line is under this name, by whatever key.
+    pub(super) fn is_under(&self, name: &str) -> bool {
+        self.name == name
+    }
 }
 
 /// The text of a note, with its final newline, and its signature lines.

@@ -128,6 +128,33 @@ impl Quorum {
     }
 }
 
+/// What became of the epoch key that the auditor got by another way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Pin {
+    /// The log names it: nothing before the end of its epoch was made anew.
+    Named,
+    /// The log does not name it.
+    NotNamed,
+    /// It cannot be told, since something before is missing or wrong.
+    NotTold,
+    /// None was given.
+    #[default]
+    NotAsked,
+}
+
+impl Pin {
+    /// `named`, `not_named`, `not_told` or `not_asked`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Named => "named",
+            Self::NotNamed => "not_named",
+            Self::NotTold => "not_told",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
 /// A witness's cosignature that was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cosigned {
@@ -202,6 +229,12 @@ pub struct Report {
     pub key: Option<String>,
     /// How many entries were read and checked.
     pub entries_checked: u64,
+    /// How many epochs the log has begun, once that is known.
+    pub epochs: Option<u64>,
+    /// Entries before the first epoch, which need no seal; none when there is no epoch.
+    pub sealed_from: Option<u64>,
+    /// What became of the epoch key that was given.
+    pub pin: Pin,
     /// How many hash tiles were compared with the entries.
     pub tiles_checked: u64,
     /// The first bad entry, or the first finding when none is about an entry.

@@ -7,7 +7,7 @@ use super::{
     Hash, base64,
     json::{self, Value},
     moment::show,
-    report::{Finding, Freshness, Integrity, Kind, Quorum, Report},
+    report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report},
 };
 
 impl Report {
@@ -29,6 +29,8 @@ impl Report {
             ("computed_root", maybe(self.computed_root, hash)),
             ("cosignatures", Value::List(cosignatures.collect())),
             ("entries_checked", count(self.entries_checked)),
+            ("epoch_key", text(self.pin.as_str())),
+            ("epochs", maybe(self.epochs, count)),
             ("exit", Value::Int(i64::from(self.exit_code()))),
             ("findings", Value::List(self.findings.iter().map(finding).collect())),
             ("findings_total", count(self.found)),
@@ -46,6 +48,7 @@ impl Report {
             ("quorum", text(self.quorum.as_str())),
             ("quorum_time", maybe(self.quorum_time, count)),
             ("root", maybe(self.root, hash)),
+            ("sealed_from", maybe(self.sealed_from, count)),
             ("size", maybe(self.size, count)),
             ("tiles_checked", count(self.tiles_checked)),
         ]);
@@ -103,6 +106,14 @@ impl Report {
         }
         if self.tiles_checked > 0 {
             row("hash tiles", &format!("{} compared", self.tiles_checked));
+        }
+        match (self.epochs, self.sealed_from) {
+            (Some(epochs), Some(from)) => row("epochs", &format!("{epochs}, sealed from entry {from} on; what is before needs no seal")),
+            (Some(_), None) => row("epochs", "none: no entry is sealed by a key that was erased since"),
+            (None, _) => {}
+        }
+        if self.pin != Pin::NotAsked {
+            row("epoch key", self.pin.as_str().replace('_', " ").as_str());
         }
         for kept in &self.kept_checkpoints {
             let size = kept.size.map_or_else(String::new, |size| format!(", {size} entries"));

@@ -33,6 +33,8 @@ struct Shelf<'a> {
     compared: u64,
     /// The tree over the hashes in level 0.
     stored: Tree,
+    /// The root over the tile of level 0 that is compared now, when it is known.
+    root: Option<Hash>,
     /// Whether `stored` has every hash so far.
     whole: bool,
     /// First leaf hash of level 0 that is not the entry's.
@@ -58,12 +60,19 @@ pub(super) struct Compared {
 impl<'a> Tiles<'a> {
     pub(super) fn new(dir: &'a Path, size: u64, survey: &'a Survey) -> Self {
         let (stored, report) = (Tree::default(), Report::default());
-        Self { levels: Levels::default(), shelf: Shelf { dir, size, survey, compared: 0, stored, whole: true, differs_at: None, report } }
+        Self { levels: Levels::default(), shelf: Shelf { dir, size, survey, compared: 0, stored, root: None, whole: true, differs_at: None, report } }
     }
 
     /// Takes the hash of the next entry.
     pub(super) fn push(&mut self, hash: Hash) {
         self.put(Some(hash));
+    }
+
+    /// Takes the hashes of the next 256 entries, where a tile begins, and the root over them.
+    pub(super) fn push_tile(&mut self, hashes: &[Hash], root: Hash) {
+        self.shelf.root = Some(root);
+        self.levels.push_tile(hashes, root, &mut |level, index, hashes| self.shelf.compare(level, index, hashes));
+        self.shelf.root = None;
     }
 
     /// The entries of bundle `index` from place `from` in it on cannot be read.
@@ -122,10 +131,12 @@ impl Shelf<'_> {
             }
         };
         self.compared += 1;
-        if level == 0 {
-            stored.iter().for_each(|hash| self.stored.push(*hash));
-        }
         let same = stored.iter().zip(hashes).take_while(|(stored, made)| made.is_none_or(|made| made == **stored)).count();
+        match self.root.filter(|_| same == stored.len() && stored.len() as u64 == WIDTH && self.stored.size().is_multiple_of(WIDTH)) {
+            Some(root) if level == 0 => self.stored.push_tile(root),
+            _ if level == 0 => stored.iter().for_each(|hash| self.stored.push(*hash)),
+            _ => {}
+        }
         if same < stored.len() {
             if level == 0 && self.differs_at.is_none() {
                 self.differs_at = Some(index * WIDTH + same as u64);

@@ -97,6 +97,19 @@ impl Levels {
         self.push_at(0, leaf_hash, done);
     }
 
+    /// Takes 256 leaf hashes at once, with the root over them, where a tile begins.
+    pub(super) fn push_tile(&mut self, hashes: &[Hash], root: Hash, done: Done<'_>) {
+        if !self.level(0).hashes.is_empty() {
+            return hashes.iter().for_each(|hash| self.push_at(0, Some(*hash), done));
+        }
+        let level = self.level(0);
+        level.hashes.extend(hashes.iter().copied().map(Some));
+        done(0, level.index, &level.hashes);
+        level.index += 1;
+        level.hashes.clear();
+        self.push_at(1, Some(root), done);
+    }
+
     /// Takes `count` leaf hashes that cannot be known, in time that does not grow with them. `done` gets no tile of
     /// which nothing is known.
     pub(super) fn skip(&mut self, count: u64, done: Done<'_>) {

@@ -65,6 +65,24 @@ impl Tree {
         self.open.push(Some(carry));
     }
 
+    /// Takes the next 256 leaves at once, by the root over them; a multiple of as many was taken before.
+    pub(super) fn push_tile(&mut self, root: Hash) {
+        debug_assert!(self.size.is_multiple_of(256), "the tile begins where one ended");
+        self.size += 256;
+        self.open.resize(self.open.len().max(8), None);
+        let mut carry = root;
+        for place in self.open.iter_mut().skip(8) {
+            match place.take() {
+                None => {
+                    *place = Some(carry);
+                    return;
+                }
+                Some(left) => carry = node_hash(&left, &carry),
+            }
+        }
+        self.open.push(Some(carry));
+    }
+
     /// Number of leaves taken.
     #[must_use]
     pub fn size(&self) -> u64 {

@@ -4,9 +4,15 @@
 //! changed; the entry after them does, so that finding comes one entry later, or at [`Walker::finish`].
 
 use super::{
-    Hash, base64,
+    Error, Hash,
+    ahead::Fine,
+    base64,
+    epochs::Rotation,
+    json::{self, Value},
     leaf::Leaf,
+    quick,
     report::{FINDINGS_MAX, Finding},
+    tiles::WIDTH,
     tree::{self, Tree},
 };
 
@@ -17,6 +23,8 @@ const PREV_AT: usize = 10;
 #[derive(Clone, Debug)]
 pub struct Walker {
     origin: String,
+    /// The origin as entries carry it.
+    origin_json: String,
     /// The entries up to the first that was passed over.
     tree: Tree,
     place: u64,
@@ -29,6 +37,8 @@ pub struct Walker {
     /// How far `_seq` is off its place, so that one missing entry is one finding.
     shift: i128,
     suspect: Option<Suspect>,
+    /// What the entry taken last says about epochs.
+    rotation: Option<Result<Rotation, Error>>,
     findings: Vec<Finding>,
     latest: Option<Finding>,
     found: u64,
@@ -67,6 +77,7 @@ impl Walker {
     pub fn new(origin: &str) -> Self {
         Self {
             origin: origin.to_owned(),
+            origin_json: json::render(&Value::Text(origin.to_owned())),
             tree: Tree::default(),
             place: 0,
             taken: 0,
@@ -76,6 +87,7 @@ impl Walker {
             times_back: 0,
             shift: 0,
             suspect: None,
+            rotation: None,
             findings: Vec::new(),
             latest: None,
             found: 0,
@@ -89,6 +101,11 @@ impl Walker {
     /// [`Self::finish`] tells everything again.
     pub fn push(&mut self, leaf: &[u8]) -> Result<(), Finding> {
         let (place, found) = (self.place, self.found);
+        self.rotation = None;
+        if self.is_fine(leaf) {
+            self.take(leaf);
+            return Ok(());
+        }
         match Leaf::parse(leaf) {
             Ok(parsed) => self.link(place, leaf, &parsed),
             Err(error) => {
@@ -96,6 +113,45 @@ impl Walker {
                 self.report(Some(place), error.to_string());
             }
         }
+        self.take(leaf);
+        match &self.latest {
+            Some(finding) if self.found > found => Err(finding.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is nothing to say of this leaf or of the one before: then the long way would change nothing but the time.
+    fn is_fine(&mut self, leaf: &[u8]) -> bool {
+        if !self.linked || self.shift != 0 || self.suspect.is_some() {
+            return false;
+        }
+        let Some(seen) = quick::look(leaf, self.place, self.origin_json.as_bytes()) else { return false };
+        if seen.prev != base64::encode_hash(&self.last) {
+            return false;
+        }
+        self.times_back += u64::from(*seen.ts < *self.last_ts);
+        seen.ts.clone_into(&mut self.last_ts);
+        true
+    }
+
+    /// Takes a whole bundle of which nothing is to be said; false when it must be looked at entry by entry.
+    pub(super) fn take_bundle(&mut self, fine: &Fine) -> bool {
+        let clean = self.linked && self.shift == 0 && self.suspect.is_none() && self.is_whole() && self.place.is_multiple_of(WIDTH);
+        let (true, Some(last)) = (clean && fine.prev == base64::encode_hash(&self.last), fine.hashes.last()) else { return false };
+        self.times_back += fine.times_back + u64::from(fine.first_ts < self.last_ts);
+        self.last_ts.clone_from(&fine.last_ts);
+        (self.last, self.rotation) = (*last, None);
+        self.tree.push_tile(fine.root);
+        (self.place, self.taken) = (self.place + WIDTH, self.taken + WIDTH);
+        true
+    }
+
+    /// The origin as entries carry it.
+    pub(super) fn origin_json(&self) -> &str {
+        &self.origin_json
+    }
+
+    fn take(&mut self, leaf: &[u8]) {
         self.last = tree::leaf_hash(leaf);
         self.linked = true;
         if self.is_whole() {
@@ -103,10 +159,6 @@ impl Walker {
         }
         self.place += 1;
         self.taken += 1;
-        match &self.latest {
-            Some(finding) if self.found > found => Err(finding.clone()),
-            _ => Ok(()),
-        }
     }
 
     /// `count` entries cannot be had: what comes next stands that much further on, and its `_prev` cannot be checked.
@@ -124,6 +176,11 @@ impl Walker {
     #[must_use]
     pub fn is_whole(&self) -> bool {
         self.place == self.taken
+    }
+
+    /// What the entry taken last says about epochs, when it stands at its place and is in form.
+    pub(super) fn take_rotation(&mut self) -> Option<Result<Rotation, Error>> {
+        self.rotation.take()
     }
 
     /// Hash of the last leaf taken; 32 zero bytes before the first.
@@ -201,8 +258,10 @@ impl Walker {
                 self.suspect = Some(Suspect { seq: place - 1, repaired: tree::leaf_hash(&repaired), before: self.tree.clone() });
             }
         }
-        if let Err(error) = leaf.check(&self.origin) {
-            self.report(Some(place), error.to_string());
+        match leaf.check(&self.origin) {
+            Err(error) => self.report(Some(place), error.to_string()),
+            Ok(()) if leaf.seq == place => self.rotation = leaf.rotation(&self.origin).transpose(),
+            Ok(()) => {}
         }
         if let Some(ts) = leaf.text("ts") {
             self.times_back += u64::from(*ts < *self.last_ts);

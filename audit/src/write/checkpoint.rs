@@ -44,6 +44,14 @@ impl SigningKey {
     /// [`Error::Note`] when `text` does not end in a newline or has another control character, or
     /// when `name` is empty or has a space, a `+` or a control character.
     pub fn sign_note(&self, name: &str, text: &str) -> Result<String, Error> {
+        Ok(format!("{text}\n{}", self.line(name, text)?))
+    }
+
+    /// This key's signature line under `name` over `text`, with its newline: a further one below a note.
+    ///
+    /// # Errors
+    /// As [`Self::sign_note`].
+    pub fn line(&self, name: &str, text: &str) -> Result<String, Error> {
         if !is_key_name(name) {
             return Err(Error::Note("a key name has no spaces, `+` or control characters"));
         }
@@ -52,7 +60,7 @@ impl SigningKey {
         }
         let mut blob = key_id(name, ED25519, &self.0.verifying_key()).to_vec();
         blob.extend_from_slice(&self.0.sign(text.as_bytes()).to_bytes());
-        Ok(format!("{text}\n\u{2014} {name} {}\n", BASE64_STANDARD.encode(blob)))
+        Ok(format!("\u{2014} {name} {}\n", BASE64_STANDARD.encode(blob)))
     }
 }
 
@@ -60,6 +68,20 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SigningKey(..)")
     }
+}
+
+/// What the epoch keys of a log are called: see README.md, section 14.
+#[must_use]
+pub fn epoch_name(origin: &str) -> String {
+    format!("{origin}/epoch")
+}
+
+/// The verifier key `vkey` under another name; none when it is not one of this kind.
+#[must_use]
+pub fn vkey_under(vkey: &str, name: &str) -> Option<String> {
+    let typed = BASE64_STANDARD.decode(vkey.splitn(3, '+').nth(2)?).ok()?;
+    let public: &[u8; 32] = typed.strip_prefix(&[ED25519])?.try_into().ok()?;
+    Some(vkey_text(name, ED25519, &VerifyingKey::from_bytes(public).ok()?))
 }
 
 /// Whether `name` can name a key and an origin: 1 to 255 bytes, no white space, no `+`, no control

@@ -135,8 +135,10 @@ pub fn report(line: &str) -> Value {
     serde_json::from_str(line).expect("JSON")
 }
 
-const DECIDED: [&str; 14] = [
+const DECIDED: [&str; 17] = [
     "cosignatures",
+    "epoch_key",
+    "epochs",
     "exit",
     "freshness",
     "integrity",
@@ -149,6 +151,7 @@ const DECIDED: [&str; 14] = [
     "quorum",
     "quorum_time",
     "root",
+    "sealed_from",
     "size",
 ];
 

@@ -11,6 +11,7 @@ use countersign_audit::{
 };
 
 use crate::{
+    sealed::{epoch_vkey, sealed_export, sealed_log},
     support::{Export, ORIGIN, event, key, log, root, seed, vkey},
     witnesses::{cosigned, witness},
 };
@@ -44,6 +45,9 @@ fn the_vectors_are_what_the_writer_makes() {
     let mut files = export_files("empty", 0, false);
     files.extend(export_files("five", 5, false));
     files.extend(export_files("three-hundred", 300, true));
+    let turns = [2, 5, 8];
+    files.extend(sealed_export(sealed_log(12, &turns, |seq| seq), &turns, |n| n).files.into_iter().map(|(path, bytes)| (format!("sealed/{path}"), bytes)));
+    files.insert("epoch-vkey".to_owned(), format!("{}\n", epoch_vkey(1)).into_bytes());
     files.insert("values.tsv".to_owned(), values().into_bytes());
     files.insert("vkey".to_owned(), format!("{}\n", key().vkey(ORIGIN)).into_bytes());
     let write = std::env::var_os("COUNTERSIGN_VECTORS").is_some_and(|v| v == "write");
@@ -59,7 +63,7 @@ fn the_vectors_are_what_the_writer_makes() {
 
 #[test]
 fn the_vectors_verify() {
-    for (name, size, tiles) in [("empty", 0, 0), ("five", 5, 0), ("three-hundred", 300, 3)] {
+    for (name, size, tiles) in [("empty", 0, 0), ("five", 5, 0), ("three-hundred", 300, 3), ("sealed", 12, 1)] {
         let report = bundle::directory(&Path::new(VECTORS).join(name), &vkey());
         assert_eq!(report.findings, [], "{name}");
         assert_eq!((report.integrity(), report.exit_code()), (Integrity::Ok, 0));

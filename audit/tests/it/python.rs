@@ -19,7 +19,7 @@ fn both_confirm_the_golden_vectors() {
         return;
     }
     let vkey = format!("{AUDIT}/tests/vectors/vkey");
-    for name in ["empty", "five", "three-hundred"] {
+    for name in ["empty", "five", "three-hundred", "sealed"] {
         let args = [&format!("{AUDIT}/tests/vectors/{name}"), "--key", &vkey, "--json"];
         let script = || ran(Command::new("python3").args(["-B", &format!("{AUDIT}/verify.py")]).args(args));
         let (first, second) = (ran(Command::new(BINARY).args(args)), script());

@@ -79,6 +79,7 @@ impl TestApp {
             ("default_region", "US".into()),
             // Whoever wants it says so: tests count entries and move the clock.
             ("trail.heartbeat_secs", "0".into()),
+            ("signer.epoch_entries", "0".into()),
             ("sandbox.enabled", "true".into()),
             ("sandbox.delay_ms", "0".into()),
             ("sandbox.failure_percent", "0".into()),
@@ -97,7 +98,9 @@ impl TestApp {
             all.push(((*key).to_owned(), (*value).to_owned()));
         }
         let data = DataFolder::open(&folder.path().join("data"), true).expect("a data folder");
-        KeyRing::generate(&data.keys(), &Rng::system()).expect("keys");
+        // A signer of its own has the log's key.
+        let signs = all.iter().all(|(key, _)| key != "signer.socket");
+        KeyRing::generate_with(&data.keys(), &Rng::system(), signs).expect("keys");
         let clock = Clock::fixed(NOON);
         let mut app = Self::open(folder, all, clock).await;
         app.databases = databases;

@@ -3,6 +3,7 @@
 //! format was designed against; those that are missing here do not concern an export.
 
 mod content;
+mod epochs;
 mod forms;
 mod history;
 mod keys;
