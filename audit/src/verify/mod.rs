@@ -5,8 +5,11 @@
 
 mod base64;
 pub mod bundle;
+pub mod certificate;
 pub mod checkpoint;
+pub mod clock;
 pub mod cosign;
+mod der;
 mod error;
 mod files;
 pub mod json;
@@ -18,16 +21,19 @@ pub mod policy;
 pub mod proof;
 pub mod report;
 mod show;
+mod signature;
+pub mod stamped;
 mod stored;
 mod survey;
 mod tiles;
+pub mod token;
 pub mod tree;
 pub mod vkey;
 mod walker;
 pub mod witnessed;
 
 pub use error::Error;
-pub use report::{Finding, Freshness, Integrity, Kind, Quorum, Report};
+pub use report::{Finding, Freshness, Integrity, Kind, Quorum, Report, TimeStamps};
 pub use walker::{Walk, Walker};
 
 /// A SHA-256 digest.

@@ -5,6 +5,7 @@
 
 use super::{
     Hash, base64,
+    clock::Clock,
     leaf::Leaf,
     report::{FINDINGS_MAX, Finding},
     tree::{self, Tree},
@@ -24,8 +25,7 @@ pub struct Walker {
     last: Hash,
     /// Whether `last` is the hash that the next entry must name.
     linked: bool,
-    last_ts: String,
-    times_back: u64,
+    clock: Clock,
     /// How far `_seq` is off its place, so that one missing entry is one finding.
     shift: i128,
     suspect: Option<Suspect>,
@@ -57,8 +57,8 @@ pub struct Walk {
     pub findings: Vec<Finding>,
     /// How many findings there were in all.
     pub found: u64,
-    /// How many entries carry an earlier time than the one before them.
-    pub times_back: u64,
+    /// What their times show of the server's clock.
+    pub clock: Clock,
 }
 
 impl Walker {
@@ -72,8 +72,7 @@ impl Walker {
             taken: 0,
             last: [0; 32],
             linked: true,
-            last_ts: String::new(),
-            times_back: 0,
+            clock: Clock::default(),
             shift: 0,
             suspect: None,
             findings: Vec::new(),
@@ -116,7 +115,7 @@ impl Walker {
             self.settle(None);
             self.place += count;
             (self.linked, self.shift) = (false, 0);
-            self.last_ts.clear();
+            self.clock.pass();
         }
     }
 
@@ -136,6 +135,11 @@ impl Walker {
     #[must_use]
     pub fn root(&self) -> Hash {
         self.tree.root()
+    }
+
+    /// The latest time that an entry so far carries.
+    pub(super) fn latest_ts(&self) -> &str {
+        self.clock.latest()
     }
 
     /// Number of leaves taken.
@@ -176,7 +180,7 @@ impl Walker {
         }
         self.findings.sort_by_key(|finding| finding.seq.unwrap_or(u64::MAX));
         let (size, whole) = (self.taken, self.is_whole());
-        Walk { size, whole, root, findings: self.findings, found: self.found, times_back: self.times_back }
+        Walk { size, whole, root, findings: self.findings, found: self.found, clock: self.clock }
     }
 
     fn link(&mut self, place: u64, bytes: &[u8], leaf: &Leaf) {
@@ -204,10 +208,7 @@ impl Walker {
         if let Err(error) = leaf.check(&self.origin) {
             self.report(Some(place), error.to_string());
         }
-        if let Some(ts) = leaf.text("ts") {
-            self.times_back += u64::from(*ts < *self.last_ts);
-            ts.clone_into(&mut self.last_ts);
-        }
+        self.clock.tick(place, leaf);
     }
 
     /// Decides an open suspicion by what the next entry names as its predecessor.

@@ -135,7 +135,7 @@ pub fn report(line: &str) -> Value {
     serde_json::from_str(line).expect("JSON")
 }
 
-const DECIDED: [&str; 14] = [
+const DECIDED: [&str; 16] = [
     "cosignatures",
     "exit",
     "freshness",
@@ -150,6 +150,8 @@ const DECIDED: [&str; 14] = [
     "quorum_time",
     "root",
     "size",
+    "time_stamped",
+    "time_stamps",
 ];
 
 /// What the format decides in a report.

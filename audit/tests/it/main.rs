@@ -15,5 +15,6 @@ mod notes;
 mod python;
 mod support;
 mod tamper;
+mod tokens;
 mod trees;
 mod witnesses;
