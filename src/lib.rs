@@ -4,6 +4,7 @@
 pub mod app;
 pub mod blobs;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod core;
 pub mod cosign;
@@ -23,6 +24,7 @@ pub mod policies;
 pub mod policy;
 pub mod repeat;
 pub mod sinks;
+pub mod stamp;
 pub mod store;
 pub mod trail;
 pub mod vault;

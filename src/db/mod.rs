@@ -15,6 +15,8 @@ pub mod rows;
 mod sequence;
 pub mod signer;
 pub mod tiles;
+pub mod token;
+pub mod wall;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,6 +114,8 @@ struct Inner {
     doubt: watch::Sender<Vec<&'static str>>,
     /// What waits for a witness.
     restraint: restraint::InForce,
+    /// Whether the clock may be believed.
+    wall: wall::Wall,
     /// The disk is almost full, told to whoever waits for it.
     short: watch::Sender<bool>,
     fault_log: FaultLog,
@@ -152,6 +156,7 @@ impl Db {
             fault: AtomicBool::new(false),
             doubt: watch::Sender::new(Vec::new()),
             restraint: restraint::InForce::default(),
+            wall: wall::Wall::default(),
             short: watch::Sender::new(false),
             fault_log,
             size: watch::Sender::new(0),
@@ -229,7 +234,7 @@ impl Db {
     /// records what has happened.
     pub fn ready_for<A: Act>(&self, permit: &Permit<A>) -> Result<(), DbError> {
         let always = FAULT_ACTS.contains(&A::NAME);
-        if self.in_fault() && !always {
+        if !always && (self.in_fault() || (!wall::ACTS.contains(&A::NAME) && self.clock_is_back())) {
             return Err(DbError::IntegrityFault);
         }
         let by_people = matches!(permit.actor().who, Who::Person { .. } | Who::Stranger);
@@ -399,6 +404,7 @@ impl<A: Act> Tx<A> {
     /// # Errors
     /// When nothing was committed.
     pub async fn commit(mut self, permit: Permit<A>, detail: Detail) -> Result<EventId, DbError> {
+        let at = self.now();
         let about = event::About { actor: permit.actor(), action: A::NAME, category: permit.category(), on: permit.on() };
         let keys = event::Keys { actor: &self.actor_key, subject: self.subject_key.as_ref() };
         let pending = event::insert(&self.db, &mut self.work, &self.id, &about, &detail, &keys).await?;
@@ -407,6 +413,7 @@ impl<A: Act> Tx<A> {
             self.db.0.fault_log.append(&pending.body)?;
         }
         self.work.commit((!in_fault).then_some(pending)).await?;
+        self.db.note_time(at);
         self.db.0.wake.notify_one();
         Ok(self.id)
     }

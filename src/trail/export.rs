@@ -9,6 +9,7 @@ use countersign_audit::write::tile::{CHECKPOINT_PATH, TileId, all_bundles, all_t
 use super::{Error, read};
 use crate::core::fault::{Context as _, Fault};
 use crate::db::Db;
+use crate::db::token::TokenRow;
 
 /// One file of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +20,10 @@ pub enum Piece {
     Entries(u64, u16),
     /// Hashes.
     Tile(TileId),
+    /// The checkpoint of a time-stamp, as it was then.
+    Stamped(u64),
+    /// The token over it.
+    Token(u64),
 }
 
 /// What is exported: one log up to its newest checkpoint.
@@ -30,6 +35,8 @@ pub struct Export {
     pub size: u64,
     /// The signed checkpoint, with what witnesses signed below it.
     pub note: String,
+    /// Sizes that have a time-stamp, the smallest first.
+    pub stamped: Vec<u64>,
 }
 
 /// What was written.
@@ -48,13 +55,24 @@ impl Export {
     /// [`Error::NoCheckpoint`] when none was signed yet.
     pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
         let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
-        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await? })
+        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await?, stamped: Vec::new() })
+    }
+
+    /// The same with the time-stamps there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn with_tokens(mut self, db: &Db) -> Result<Self, Error> {
+        let sizes = db.token_sizes(self.log, i64::try_from(self.size).context("log size")?).await?;
+        self.stamped = sizes.into_iter().filter_map(|size| u64::try_from(size).ok()).collect();
+        Ok(self)
     }
 
     /// Its files, the checkpoint first.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + use<> {
         let bundles = all_bundles(self.size).map(|(index, width)| Piece::Entries(index, width));
-        std::iter::once(Piece::Checkpoint).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile))
+        let tokens = self.stamped.clone().into_iter().flat_map(|size| [Piece::Stamped(size), Piece::Token(size)]);
+        std::iter::once(Piece::Checkpoint).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile)).chain(tokens)
     }
 
     /// Path and bytes of one file.
@@ -66,7 +84,14 @@ impl Export {
             Piece::Checkpoint => (CHECKPOINT_PATH.to_owned(), self.note.clone().into_bytes()),
             Piece::Entries(index, width) => (entries_path(index, width), self.entries(db, index, width).await?),
             Piece::Tile(tile) => (tile_path(&tile), self.hashes(db, &tile).await?),
+            Piece::Stamped(size) => (format!("tokens/{size}.note"), self.token(db, size).await?.note.into_bytes()),
+            Piece::Token(size) => (format!("tokens/{size}.token"), self.token(db, size).await?.token),
         })
+    }
+
+    async fn token(&self, db: &Db, size: u64) -> Result<TokenRow, Error> {
+        let found = db.token(self.log, i64::try_from(size).context("log size")?).await?;
+        Ok(found.ok_or_else(|| Fault::new(format!("the time-stamp over {size} entries of log {} is gone", self.log)))?)
     }
 
     async fn entries(&self, db: &Db, index: u64, width: u16) -> Result<Vec<u8>, Error> {
@@ -104,7 +129,7 @@ pub async fn folder(db: &Db, dir: &Path) -> Result<Report, Error> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => std::fs::create_dir_all(dir).context("make the export's folder")?,
         Err(_) => return Err(Error::NotEmpty(dir.to_owned())),
     }
-    let export = Export::newest(db, db.log().0).await?;
+    let export = Export::newest(db, db.log().0).await?.with_tokens(db).await?;
     let mut files = 0;
     for piece in export.pieces() {
         let (path, bytes) = export.piece(db, piece).await?;

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod cli;
+mod clock;
 mod disk;
 mod evidence;
 mod export;
@@ -23,6 +24,7 @@ mod routes;
 mod sinks;
 mod statements;
 mod tidy;
+mod timestamp;
 mod trail;
 mod viewer;
 mod witness;
