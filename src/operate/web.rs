@@ -77,7 +77,8 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
     let mut desk = Desk { ctx: &ctx, waits: Vec::new(), cards: Vec::new() };
     if db.in_doubt() {
         let href = if ctx.actor.has(Role::Admin) { "/status" } else { "/" };
-        desk.wait("trail", "bad", "wait-trail", None, href, "wait-open");
+        let key = if db.in_fault() { "wait-trail" } else { "wait-clock" };
+        desk.wait("trail", "bad", key, None, href, "wait-open");
     }
     if codes < home::CODES_FEW {
         desk.wait("account", "warn", "wait-codes", Some(codes), "/account", "wait-make");
@@ -302,7 +303,7 @@ mod tests {
     #[test]
     fn every_word_of_the_desk_and_of_the_checks_is_there() {
         let texts = Texts::english();
-        let words = "wait-tag-trail wait-tag-account wait-tag-people wait-tag-message wait-trail wait-codes wait-invited wait-locked-accounts wait-keys \
+        let words = "wait-tag-trail wait-tag-account wait-tag-people wait-tag-message wait-trail wait-clock wait-codes wait-invited wait-locked-accounts wait-keys \
             wait-unknown wait-open wait-make wait-see card-people card-people-unit card-people-note card-evidence card-evidence-unit card-evidence-note \
             card-messages card-messages-unit card-messages-note card-denied card-denied-unit card-denied-note notice-other erased check-database \
             check-database-ok check-database-bad check-database-bad-remedy check-trail check-trail-ok check-trail-bad check-trail-remedy check-checkpoint \
