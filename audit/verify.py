@@ -2,7 +2,7 @@
 """A second verifier of exported audit trails, made from README.md in this folder and sharing no code with the first.
 
     verify.py DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY]
-              [--max-age SECONDS [--now TIME]] [--json]
+              [--max-age SECONDS [--now TIME]] [--tsa-roots FILE] [--json]
 
 VKEY is the verifier key itself or a file that holds it. Python 3.11 or later and the package `cryptography`.
 
@@ -35,7 +35,9 @@ import time
 import traceback
 
 try:
-    from cryptography.exceptions import InvalidSignature
+    from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 except ImportError:
     Ed25519PublicKey = None
@@ -58,6 +60,14 @@ POLICY_MAX = 65_536
 LOGS_MAX = 64
 WITNESSES_MAX = 256
 GROUPS_MAX = 64
+TOKEN_MAX = 65_536
+TOKENS_MAX = 100_000
+ROOTS_MAX = 1 << 20
+CERTIFICATES_MAX = 64
+DEPTH_ABOVE_MAX = 8
+TRIES_MAX = 64
+RUNS_MAX = 16
+PART_MAX = 2_000_000
 
 
 class Wrong(Exception):
@@ -635,6 +645,548 @@ def moment(text):
     return calendar.timegm((year, month, day, hour, minute, second))
 
 
+# --- Time-stamps [15] -------------------------------------------------------------------------------------------------
+
+
+class Der:
+    """Values of DER one after the other, each as (tag, content, all of it)."""
+
+    def __init__(self, raw):
+        self.raw, self.at = raw, 0
+
+    def more(self):
+        return self.at < len(self.raw)
+
+    def next(self):
+        raw, at = self.raw, self.at
+        if at + 2 > len(raw):
+            raise Wrong("DER: a value is cut off")
+        tag, length, start = raw[at], raw[at + 1], at + 2
+        if tag & 0x1F == 0x1F:
+            raise Wrong("DER: a tag of several bytes")
+        if length >= 0x80:
+            count = length & 0x7F
+            digits = raw[start : start + count]
+            if not 1 <= count <= 4 or len(digits) < count or digits[0] == 0 or (count == 1 and digits[0] < 0x80):
+                raise Wrong("DER: a length that is not in its shortest form")
+            length, start = int.from_bytes(digits, "big"), start + count
+        if start + length > len(raw):
+            raise Wrong("DER: a value is cut off")
+        self.at = start + length
+        return tag, raw[start : self.at], raw[at : self.at]
+
+    def take(self, tag):
+        found = self.next()
+        if found[0] != tag:
+            raise Wrong(f"DER: a value of tag {found[0]:#04x} where {tag:#04x} belongs")
+        return found
+
+    def inside(self, tag=0x30):
+        return Der(self.take(tag)[1])
+
+    def maybe(self, tag):
+        return self.next() if self.more() and self.raw[self.at] == tag else None
+
+    def unsigned(self):
+        raw = self.take(0x02)[1]
+        if not raw or raw[0] >= 0x80 or (len(raw) > 1 and raw[0] == 0 and raw[1] < 0x80):
+            raise Wrong("DER: not a positive integer in its shortest form")
+        return raw[1:] if len(raw) > 1 and raw[0] == 0 else raw
+
+    def bits(self):
+        raw = self.take(0x03)[1]
+        if raw[:1] != b"\0":
+            raise Wrong("DER: a bit string that is not of whole bytes")
+        return raw[1:]
+
+    def end(self):
+        if self.more():
+            raise Wrong("DER: something stands where a value ended")
+
+
+def only(raw, tag=0x30):
+    """The inside of the one value that `raw` is."""
+    outer = Der(raw)
+    found = outer.inside(tag)
+    outer.end()
+    return found
+
+
+def identifier(raw):
+    """The object identifier of an algorithm without parameters."""
+    inside = Der(raw)
+    oid = inside.take(0x06)[1]
+    null = inside.maybe(0x05)
+    if inside.more() or (null and null[1]):
+        raise Wrong("an algorithm with parameters, which none here has")
+    return oid
+
+
+HASHES = {bytes.fromhex("6086480165030402") + bytes([n]): name for n, name in enumerate(("SHA256", "SHA384", "SHA512"), 1)}
+RSA_WITH = {bytes.fromhex("2a864886f70d0101") + bytes([n]): name for n, name in enumerate(("SHA256", "SHA384", "SHA512"), 11)}
+EC_WITH = {bytes.fromhex("2a8648ce3d0403") + bytes([n]): name for n, name in enumerate(("SHA256", "SHA384", "SHA512"), 2)}
+RSA = bytes.fromhex("2a864886f70d010101")
+EC = bytes.fromhex("2a8648ce3d0201")
+SIGNED_DATA = bytes.fromhex("2a864886f70d010702")
+STATEMENT = bytes.fromhex("2a864886f70d0109100104")
+CONTENT_TYPE, MESSAGE_DIGEST = (bytes.fromhex("2a864886f70d0109") + bytes([n]) for n in (3, 4))
+BINDINGS = (bytes.fromhex("2a864886f70d010910020c"), bytes.fromhex("2a864886f70d010910022f"))
+TIME_STAMPING, ANY_PURPOSE = bytes.fromhex("2b06010505070308"), bytes.fromhex("551d2500")
+
+
+def hash_named(algorithm):
+    oid = identifier(algorithm)
+    if oid not in HASHES:
+        raise Wrong("a hash other than SHA-256, SHA-384 and SHA-512")
+    return HASHES[oid]
+
+
+def digest_of(name, raw):
+    return hashlib.new(name.lower(), raw).digest()
+
+
+def scheme_of(algorithm, hash_name=None):
+    """Whether a signature is RSA or EC, and over which hash; a bare RSA identifier means `hash_name`."""
+    oid = identifier(algorithm)
+    found = ("rsa", RSA_WITH[oid]) if oid in RSA_WITH else ("ec", EC_WITH[oid]) if oid in EC_WITH else None
+    if found is None and oid == RSA and hash_name:
+        found = ("rsa", hash_name)
+    if found is None or (hash_name and found[1] != hash_name):
+        raise Wrong("a signature of a kind that is not known here, or over another hash than it says")
+    return found
+
+
+def key_of(info):
+    """The public key of a certificate, as (kind, key)."""
+    inside = Der(info)
+    algorithm, raw = inside.inside(), inside.bits()
+    inside.end()
+    kind = algorithm.take(0x06)[1]
+    if kind == EC:
+        curves = {bytes.fromhex("2a8648ce3d030107"): ec.SECP256R1(), bytes.fromhex("2b81040022"): ec.SECP384R1()}
+        curve = curves.get(algorithm.take(0x06)[1])
+        algorithm.end()
+        if not curve:
+            raise Wrong("a key on a curve other than P-256 and P-384")
+        return "ec", (curve, raw)
+    if kind != RSA:
+        raise Wrong("a key that is neither RSA nor on P-256 or P-384")
+    numbers = only(raw)
+    modulus, exponent = numbers.unsigned(), numbers.unsigned()
+    numbers.end()
+    if not 256 <= len(modulus) <= 1024 or len(exponent) > 4 or exponent[-1] % 2 == 0 or exponent == b"\1":
+        raise Wrong("an RSA key that is not of 2048 to 8192 bits with an odd exponent of at most four bytes")
+    return "rsa", (int.from_bytes(exponent, "big"), int.from_bytes(modulus, "big"))
+
+
+def verifies(key, scheme, message, signature):
+    kind, parts = key
+    if kind != scheme[0]:
+        return False
+    try:
+        if kind == "rsa":
+            rsa.RSAPublicNumbers(*parts).public_key().verify(signature, message, padding.PKCS1v15(), getattr(hashes, scheme[1])())
+        else:
+            curve, raw = parts
+            two = only(signature)  # in its one form, as the certificate's own signature must be
+            two.unsigned(), two.unsigned(), two.end()
+            ec.EllipticCurvePublicKey.from_encoded_point(curve, raw).verify(signature, message, ec.ECDSA(getattr(hashes, scheme[1])()))
+    except (InvalidSignature, UnsupportedAlgorithm, ValueError, Wrong):
+        return False
+    return True
+
+
+STAMP_TIME = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})(?:\.[0-9]{0,8}[1-9])?Z")
+
+
+def stamp_time(raw):
+    """Seconds since 1970 of a GeneralizedTime."""
+    found = STAMP_TIME.fullmatch(raw.decode("utf-8", "replace"))
+    seconds = moment("{}-{}-{}T{}:{}:{}Z".format(*found.groups())) if found else None
+    if seconds is None:
+        raise Wrong("a time that is not in its one form")
+    return seconds
+
+
+def certificate_time(value):
+    tag, raw, _ = value
+    if tag == 0x17 and len(raw) == 13:
+        return stamp_time((b"20" if raw < b"5" else b"19") + raw)
+    if tag == 0x18 and len(raw) == 15:
+        return stamp_time(raw)
+    raise Wrong("a certificate's time is not in its one form")
+
+
+def shown(seconds):
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
+class Certificate:
+    """A certificate as read; whether it may be believed is another matter."""
+
+    def __init__(self, whole):
+        self.whole = whole
+        outer = only(whole)
+        (_, body, self.signed), (_, algorithm, _), self.signature = outer.take(0x30), outer.take(0x30), outer.bits()
+        outer.end()
+        inside = Der(body)
+        version = inside.maybe(0xA0)
+        if not version or version[1] != b"\2\1\2":
+            raise Wrong("a certificate of another version than 3")
+        self.serial = inside.take(0x02)[1]
+        if inside.take(0x30)[1] != algorithm:
+            raise Wrong("a certificate that names two algorithms")
+        self.issuer = inside.take(0x30)[2]
+        validity = inside.inside()
+        self.begins, self.ends = certificate_time(validity.next()), certificate_time(validity.next())
+        validity.end()
+        self.subject, self.key = inside.take(0x30)[2], key_of(inside.take(0x30)[1])
+        inside.maybe(0x81), inside.maybe(0x82)
+        extensions = inside.maybe(0xA3)
+        inside.end()
+        self.scheme = scheme_of(algorithm)
+        self.is_authority, self.below, self.usage, self.purposes, self.critical_purposes = False, None, None, None, False
+        self.key_id, self.unknown = None, False
+        seen = set()
+        listed = only(extensions[1]) if extensions else Der(b"")
+        while listed.more():
+            oid = self.extension(listed.inside())
+            if oid in seen or len(seen) >= CERTIFICATES_MAX:
+                raise Wrong("a certificate with one extension twice, or with too many")
+            seen.add(oid)
+
+    def extension(self, inside):
+        oid, flag, value = inside.take(0x06)[1], inside.maybe(0x01), inside.take(0x04)[1]
+        inside.end()
+        if flag and flag[1] != b"\xff":
+            raise Wrong("DER: a flag that is not in its one form")
+        if oid == b"\x55\x1d\x13":
+            inner = only(value)
+            flagged = inner.maybe(0x01)
+            self.is_authority = bool(flagged) and flagged[1] == b"\xff"
+            if inner.more():
+                self.below = int.from_bytes(inner.unsigned()[:8], "big")
+            inner.end()
+        elif oid == b"\x55\x1d\x0f":
+            raw = only(value, 0x03).raw
+            self.usage = raw[1] if len(raw) > 1 else 0
+        elif oid == b"\x55\x1d\x25":
+            inner, self.purposes, self.critical_purposes = only(value), [], bool(flag)
+            while inner.more():
+                self.purposes.append(inner.take(0x06)[1])
+        elif oid == b"\x55\x1d\x0e":
+            self.key_id = only(value, 0x04).raw
+        elif oid != b"\x55\x1d\x20" and flag:
+            self.unknown = True
+        return oid
+
+    def name(self):
+        try:
+            parts, found = only(self.subject), None
+            while parts.more():
+                one = parts.inside(0x31)
+                while one.more():
+                    pair = one.inside()
+                    kind, (tag, value, _) = pair.take(0x06)[1], pair.next()
+                    if kind == b"\x55\x04\x03" and tag in (0x0C, 0x13, 0x16):
+                        try:
+                            found = value.decode("utf-8")
+                        except UnicodeDecodeError:
+                            found = None
+        except Wrong:
+            found = None
+        return found or "certificate " + hashlib.sha256(self.whole).hexdigest()
+
+    def fault_at(self, seconds, depth):
+        """Why it may not sign time-stamps (depth 0) or stand above so many certificates at a time, or None."""
+        if depth == 0:
+            if self.purposes != [TIME_STAMPING] or not self.critical_purposes:
+                return "the certificate is not marked, critically, for time-stamps alone"
+            if self.usage is not None and not self.usage & 0xC0:
+                return "the certificate's key is not for signing"
+        else:
+            if not self.is_authority or (self.usage is not None and not self.usage & 0x04):
+                return "a certificate above it is not that of an authority"
+            if self.below is not None and self.below < depth - 1:
+                return "a certificate above it does not allow so many below"
+            if self.purposes is not None and not {TIME_STAMPING, ANY_PURPOSE} & set(self.purposes):
+                return "a certificate above it is not for time-stamps"
+        if self.unknown:
+            return "a certificate has a critical extension that is not known here"
+        if not self.begins <= seconds <= self.ends:
+            return f"a certificate holds from {shown(self.begins)} to {shown(self.ends)}, and the time is {shown(seconds)}"
+        return None
+
+
+def read_roots(name):
+    """The certificates of the auditor's file."""
+    try:
+        lines = read_file(name, ROOTS_MAX).decode("utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise Wrong("not UTF-8") from None
+    found, inside = [], None
+    for line in (line.strip() for line in lines):
+        if inside is None:
+            inside = "" if line == "-----BEGIN CERTIFICATE-----" else None
+        elif line == "-----END CERTIFICATE-----":
+            found.append(Certificate(unbase64(inside)))
+            inside = None
+        else:
+            inside += line
+    if not 1 <= len(found) <= CERTIFICATES_MAX or inside is not None:
+        raise Wrong(f"not one to {CERTIFICATES_MAX} certificates in PEM")
+    return found
+
+
+class Token:
+    """A token that is over `data` and signed by the certificate it names: `time`, `signer`, and certificates `beside`."""
+
+    def __init__(self, raw, data):
+        outer = only(raw)
+        if outer.take(0x06)[1] != SIGNED_DATA:
+            raise Wrong("a token that is no signed data")
+        signed = outer.take(0xA0)[1]
+        outer.end()
+        inside = only(signed)
+        inside.take(0x02), inside.take(0x31)
+        wrapped = inside.inside()
+        if wrapped.take(0x06)[1] != STATEMENT:
+            raise Wrong("what is signed is no time-stamp")
+        content = only(wrapped.take(0xA0)[1], 0x04).raw
+        wrapped.end()
+        certificates = self.certificates(inside.maybe(0xA0))
+        inside.maybe(0xA1)
+        signers = inside.inside(0x31)
+        inside.end()
+        info = signers.inside()
+        signers.end()
+        self.time, imprint = self.statement(content)
+        if imprint != hashlib.sha256(data).digest():
+            raise Wrong("the token is over something else: its hash is another")
+        self.signer = self.verify(info, content, certificates)
+        self.beside = [other for other in certificates if other is not self.signer]
+
+    def certificates(self, value):
+        if not value:
+            raise Wrong("a token without certificates")
+        found, inside, count = [], Der(value[1]), 0
+        while inside.more():
+            count += 1
+            if count > CERTIFICATES_MAX:
+                raise Wrong(f"more than {CERTIFICATES_MAX} certificates in a token")
+            raw = inside.next()[2]
+            try:
+                found.append(Certificate(raw))
+            except Wrong:  # one that cannot be read neither signs nor vouches
+                pass
+        return found
+
+    def statement(self, content):
+        inside = only(content)
+        if inside.unsigned() != b"\1":
+            raise Wrong("a time-stamp of another version than 1")
+        if not is_identifier(inside.take(0x06)[1]):
+            raise Wrong("DER: an object identifier that cannot be read")
+        imprint = inside.inside()
+        hash_name, digest = hash_named(imprint.take(0x30)[1]), imprint.take(0x04)[1]
+        imprint.end()
+        if hash_name != "SHA256":
+            raise Wrong("a time-stamp over another hash than SHA-256")
+        inside.take(0x02)
+        seconds = stamp_time(inside.take(0x18)[1])
+        inside.maybe(0x30), inside.maybe(0x01)
+        if inside.more() and inside.raw[inside.at] == 0x02:
+            inside.unsigned()
+        inside.maybe(0xA0)
+        if inside.maybe(0xA1):
+            raise Wrong("a time-stamp with extensions, of which none is known here")
+        inside.end()
+        return seconds, digest
+
+    def verify(self, info, content, certificates):
+        info.take(0x02)
+        by, hash_name, attributes = info.next(), hash_named(info.take(0x30)[1]), info.maybe(0xA0)
+        if not attributes:
+            raise Wrong("a token that signs no attributes")
+        scheme, signature = scheme_of(info.take(0x30)[1], hash_name), info.take(0x04)[1]
+        info.maybe(0xA1)
+        info.end()
+        signer = next((certificate for certificate in certificates if is_by(by, certificate)), None)
+        if not signer:
+            raise Wrong("the certificate that signed is not in the token")
+        if not verifies(signer.key, scheme, b"\x31" + attributes[2][1:], signature):
+            raise Wrong("the signature does not verify")
+        found, listed = {}, Der(attributes[1])
+        while listed.more():
+            attribute = listed.inside()
+            found.setdefault(attribute.take(0x06)[1], []).append(attribute.take(0x31)[1])
+            attribute.end()
+        if value_of(found, CONTENT_TYPE, 0x06) != STATEMENT:
+            raise Wrong("the signature is over something that is no time-stamp")
+        if value_of(found, MESSAGE_DIGEST, 0x04) != digest_of(hash_name, content):
+            raise Wrong("the signature is over another statement")
+        bindings = [(value_of(found, oid, 0x30), newer) for newer, oid in enumerate(BINDINGS)]
+        if all(value is None for value, _ in bindings):
+            raise Wrong("the signature does not name its certificate")
+        if any(value is not None and not binds(value, newer, signer) for value, newer in bindings):
+            raise Wrong("the signature names another certificate")
+        return signer
+
+    def trusted(self, roots):
+        """Whether the way up leads to a root, and all of it holds; False when nothing links to one."""
+        faults, tries = [], 0
+
+        def up(way):
+            nonlocal tries
+            last = way[-1]
+            if any(root.whole == last.whole for root in roots):
+                fault = next((f for f in (one.fault_at(self.time, depth) for depth, one in enumerate(way)) if f), None)
+                if fault:
+                    faults.append(fault)
+                return not fault
+            if len(way) > DEPTH_ABOVE_MAX:
+                return False
+            for above in roots + self.beside:
+                if above.subject != last.issuer or above.whole == last.whole:
+                    continue
+                tries += 1
+                if tries > TRIES_MAX:
+                    return False
+                if verifies(above.key, last.scheme, last.signed, last.signature) and up(way + [above]):
+                    return True
+            return False
+
+        if up([self.signer]):
+            return True
+        if faults:
+            raise Wrong(faults[0])
+        return False
+
+
+def is_identifier(oid):
+    """Whether bytes are an object identifier whose numbers fit into 64 bits."""
+    if not oid or oid[-1] >= 0x80:
+        return False
+    number, fresh = 0, True
+    for byte in oid:
+        if fresh and byte == 0x80:
+            return False
+        number = number << 7 | byte & 0x7F
+        if number >= 2**64:
+            return False
+        fresh = byte < 0x80
+        number = 0 if fresh else number
+    return True
+
+
+def is_by(by, certificate):
+    if by[0] == 0x80:
+        return certificate.key_id == by[1]
+    try:
+        inside = Der(by[1])
+        return by[0] == 0x30 and inside.take(0x30)[2] == certificate.issuer and inside.take(0x02)[1] == certificate.serial
+    except Wrong:
+        return False
+
+
+def value_of(attributes, oid, tag):
+    """The content of the one value of an attribute, or None; one of another tag is none."""
+    sets = attributes.get(oid, [])
+    if not sets:
+        return None
+    inside = Der(sets[0])
+    found = inside.next()
+    if len(sets) > 1 or inside.more():
+        raise Wrong("an attribute that is there twice")
+    return found[1] if found[0] == tag else b""
+
+
+def binds(value, newer, certificate):
+    first = Der(value).inside().inside()
+    algorithm = first.maybe(0x30)
+    if not newer:
+        if algorithm:
+            raise Wrong("DER: a hash is missing")
+        return first.take(0x04)[1] == hashlib.sha1(certificate.whole).digest()
+    name = hash_named(algorithm[1]) if algorithm else "SHA256"
+    return first.take(0x04)[1] == digest_of(name, certificate.whole)
+
+
+TOKEN_FILE = re.compile(r"(0|[1-9][0-9]{0,18})\.(note|token)")
+
+
+def token_sizes(export, log_size, report):
+    """Sizes that there are time-stamps for, each with the halves that are there."""
+    found = {}
+    try:
+        items = export.listing("tokens")
+    except (Absent, Wrong) as why:
+        report.fail(why, "tokens")
+        return found
+    for item in items:
+        path, name = f"tokens/{item.name}", TOKEN_FILE.fullmatch(item.name)
+        if not item.is_file(follow_symlinks=False):
+            report.add("wrong", "not a regular file", path)
+        elif not name or not 1 <= int(name[1]) <= log_size:
+            report.add("wrong", "surplus: no file of a time-stamp of this log is called so", path)
+        else:
+            found.setdefault(int(name[1]), set()).add(name[2])
+    if len(found) > TOKENS_MAX:
+        report.add("wrong", f"more than {TOKENS_MAX} time-stamps", "tokens")
+        return {}
+    return found
+
+
+def open_tokens(export, roots, key, log_size, report):
+    """The time-stamps by trusted authorities, as (size, root, time, authority), the smallest first."""
+    waiting, strange = [], 0
+    for size, halves in sorted(token_sizes(export, log_size, report).items()):
+        if len(halves) < 2:
+            lacking = "token" if "note" in halves else "note"
+            report.add("absent", "the file is missing, and its other half is there", f"tokens/{size}.{lacking}")
+            continue
+        path = f"tokens/{size}.note"
+        try:
+            note = export.read(path, NOTE_MAX)
+            path = f"tokens/{size}.token"
+            raw = export.read(path, TOKEN_MAX)
+            path = f"tokens/{size}.note"
+            _, note_size, root, _ = open_checkpoint(note, key)
+            if note_size != size:
+                raise Wrong(f"the checkpoint is of {note_size} entries")
+            path = f"tokens/{size}.token"
+            token = Token(raw, note)
+            if token.trusted(roots):
+                waiting.append((size, root, token.time, token.signer.name()))
+            else:
+                strange += 1
+        except (Absent, Wrong) as why:
+            report.fail(why, path)
+    if strange:
+        report.notes.append(f"{strange} tokens are by authorities that lead to none of the roots given; they count for nothing")
+    return waiting
+
+
+def judge_tokens(waiting, roots, report):
+    """Holds the time-stamps against the roots over as many entries."""
+    ahead = False
+    for size, root, seconds, authority in waiting:
+        told = roots.get(size)
+        if told is None:
+            continue
+        if told != root:
+            report.add("wrong", f"a time-stamp is over other first {size} entries than those that are here", f"tokens/{size}.note")
+            continue
+        latest = moment(report.latest_at.get(size, "")) or 0
+        if latest > seconds + AHEAD_MAX and not ahead:
+            ahead = True
+            at = shown(seconds)
+            what = f"among the first {size} entries, which existed at {at}, some claim a later time: the server's clock was ahead"
+            report.notes.append(what)
+        report.tokens_checked += 1
+        report.stamped, report.time_stamps = {"size": size, "time": seconds, "tsa": authority}, "met"
+
+
 # --- The tree, and the names of its tiles [5, 6] ----------------------------------------------------------------------
 
 
@@ -820,7 +1372,8 @@ def name_missing_tiles(present, size, report):
 NOT_CHECKED = (
     "growth: whether the log has grown since this checkpoint, but for what witnesses and kept checkpoints show",
     "completeness: whether every act was entered, and whether what was entered is true",
-    "time: `ts` is the server's clock, and times of cosignatures are the witnesses' word; there are no time-stamps here",
+    "time: `ts` is the server's clock, and times of cosignatures are the witnesses' word",
+    "revocation of the certificates of time-stamps, which count only where their roots are given",
     "commitments: what was committed is not in an export",
     "that each `id` is unique",
 )
@@ -829,7 +1382,7 @@ TITLES = {
     0: "OK: every entry is as it was signed",
     1: "WRONG: what is here is not what was signed",
     2: "INCOMPLETE: something that must be here is absent or cannot be read",
-    3: "POLICY NOT MET: every entry is as it was signed, but witnesses do not show what was asked",
+    3: "POLICY NOT MET: every entry is as it was signed, but witnesses or time-stamps do not show what was asked",
 }
 
 
@@ -848,6 +1401,7 @@ class Report:
         self.epochs, self.sealed_from, self.pin = None, None, "not_asked"
         self.quorum, self.freshness, self.quorum_time, self.fresh = "not_asked", "not_asked", None, (None, None, None)
         self.cosigned, self.kept = [], []
+        self.time_stamps, self.stamped, self.tokens_checked = "not_asked", None, 0
         self.first = self.rank = None  # wrong before absent, entries before files, bundles before hash tiles
 
     def add(self, kind, what, path=None, seq=None, differs=False):
@@ -874,7 +1428,7 @@ class Report:
         return 1 if "wrong" in self.kinds else 2 if self.kinds else 0
 
     def exit(self):
-        return self.integrity() or (3 if "not_met" in (self.quorum, self.freshness) else 0)
+        return self.integrity() or (3 if "not_met" in (self.quorum, self.freshness, self.time_stamps) else 0)
 
     def to_json(self):
         """Canonical JSON has no integer above 2^53 − 1; a larger one is null."""
@@ -904,6 +1458,9 @@ class Report:
             "sealed_from": self.sealed_from,
             "size": self.size,
             "tiles_checked": self.tiles_checked,
+            "time_stamped": self.stamped,
+            "time_stamps": self.time_stamps,
+            "tokens_checked": self.tokens_checked,
         }
         return json.dumps(in_range(values), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
 
@@ -930,6 +1487,10 @@ class Report:
             lines.append(f"  quorum      {self.quorum}, time {self.quorum_time}")
         if self.freshness != "not_asked":
             lines.append("  freshness   {}: at most {} s before {} (by: {})".format(self.freshness, *self.fresh))
+        if self.stamped:
+            lines.append("  time-stamped: the first {size} entries existed at {at}, by {tsa}".format(at=shown(self.stamped["time"]), **self.stamped))
+        elif self.time_stamps == "not_met":
+            lines.append("  time-stamped: by no authority under the roots given")
         lines += ["Findings"] * bool(self.findings) + ["  - " + told(finding) for finding in self.findings]
         if self.total > len(self.findings):
             lines.append(f"  - and {self.total - len(self.findings)} more")
@@ -1140,7 +1701,9 @@ class Chain:
         self.before = bytes(32)  # the hash that the next entry must name, None if it cannot be known
         self.blamed = False  # whether the entry before was named already
         self.doubt = None  # a link that does not hold: place and hash of the later entry with the right `_prev`
-        self.time, self.backward = "", 0
+        self.time, self.backward, self.latest = "", 0, ""
+        self.runs, self.steps, self.largest = {}, 0, None  # of each run the last two times; how often they parted, and where most
+        self.latest_at = {}  # at each mark the latest time of an entry so far
 
     def blame(self, seq, what, differs=False):
         self.report.add("wrong", what, seq=seq, differs=differs)
@@ -1159,15 +1722,37 @@ class Chain:
             self.blame(place, fault, differs)
         elif entry["ts"] < self.time:
             self.backward += 1
-        self.time = self.time if fault else entry["ts"]
+        if not fault:
+            self.time, self.latest = entry["ts"], max(self.latest, entry["ts"])
+            self.tick(entry)
         self.link(leaf, named, bool(fault), differs)
         self.tree.push(digest)
         self.before, self.place = digest, place + 1
         if self.whole and self.place in self.marks:
             self.marks[self.place] = self.tree.root()
+            self.latest_at[self.place] = self.latest
         if self.whole and in_form:
             self.epochs.push(place, entry, self.origin, self.tree)
         self.report.entries_checked += 1
+
+    def tick(self, entry):
+        """Within one run, the clock that can be set and the one that cannot must go on alike, but for two seconds and a hundredth."""
+        wall = moment(entry["ts"])
+        if wall is None:
+            return
+        wall, mono = wall * 1_000_000 + int(entry["ts"][20:26]), entry["mono_us"]
+        before = self.runs.get(entry["boot"])
+        self.runs[entry["boot"]] = (wall, mono)
+        if before is None:
+            if len(self.runs) > RUNS_MAX:
+                del self.runs[next(iter(self.runs))]
+            return
+        lasted = mono - before[1]
+        step = wall - before[0] - lasted
+        if abs(step) > PART_MAX + abs(lasted) // 100:
+            self.steps += 1
+            if self.largest is None or abs(step) > abs(self.largest[1]):
+                self.largest = (self.place, step)
 
     def link(self, leaf, named, fault, differs):
         """Compares what the entry names with the entry before. Who is to blame, the entry after tells."""
@@ -1200,7 +1785,7 @@ class Chain:
         if count:
             self.settle(None)
             self.place += count
-            self.before, self.blamed, self.whole, self.time = None, False, False, ""
+            self.before, self.blamed, self.whole, self.time, self.runs = None, False, False, "", {}
 
     def finish(self):
         self.settle(None, last=True)
@@ -1208,6 +1793,11 @@ class Chain:
             self.report.computed_root = self.tree.root()
         if self.backward:
             self.report.notes.append(f"{self.backward} entries carry an earlier time than the entry before them")
+        if self.largest:
+            place, step = self.largest
+            way = "back" if step < 0 else "forward"
+            what = f"the server's clock was set {self.steps} times while it ran, at most by {abs(step) // 1_000_000} s {way}, before entry {place}"
+            self.report.notes.append(what)
         if not self.whole or self.report.computed_root == self.root:
             return
         if self.report.first is None or self.report.first["seq"] is None:
@@ -1241,9 +1831,9 @@ def frames(raw, width):
 class Asked:
     """What the auditor gives: names of files, or a key itself, and how new the checkpoint must be."""
 
-    def __init__(self, key=None, policy=None, kept=(), epoch=None, max_age=None, now=None):
+    def __init__(self, key=None, policy=None, kept=(), epoch=None, max_age=None, now=None, tsa_roots=None):
         self.key, self.policy, self.kept, self.epoch, self.max_age = key, policy, list(kept), epoch, max_age
-        self.now, self.now_by = now, "given"
+        self.now, self.now_by, self.tsa_roots = now, "given", tsa_roots
         if now is None:
             self.now, self.now_by = int(time.time()), "clock"
 
@@ -1253,12 +1843,13 @@ def verify(folder, asked):
     report, export = Report(), Export(folder)
     report.quorum = "not_met" if asked.policy is not None else "not_asked"
     report.pin = "not_told" if asked.epoch is not None else "not_asked"
+    report.time_stamps = "not_met" if asked.tsa_roots is not None else "not_asked"
     if asked.max_age is not None:
         report.freshness, report.fresh = "not_met", (asked.max_age, asked.now, asked.now_by)
     report.kept = [{"file": clean(name), "root": None, "size": None, "state": "not_told"} for name in asked.kept]
     # All that was given is read before it is judged, so that of several faults the first is the same each time.
     try:
-        key, policy, pin = read_asked(asked, report)
+        key, policy, pin, tsa_roots = read_asked(asked, report)
     except (Absent, Wrong) as why:
         report.fail(why)
         return report
@@ -1279,7 +1870,10 @@ def verify(folder, asked):
     note_the_rest(export, others - epoch_lines(raw, origin), report)
     waiting = open_kept(asked.kept, key, size, root, report)
     epochs = Epochs(export, key, pin, report, raw)
-    roots = verify_log(export, origin, size, root, report, [kept["size"] for kept in waiting], epochs)
+    tokens = open_tokens(export, tsa_roots, key, size, report) if tsa_roots else []
+    marks = [kept["size"] for kept in waiting] + [token[0] for token in tokens]
+    roots = verify_log(export, origin, size, root, report, marks, epochs)
+    judge_tokens(tokens, roots, report)
     for kept in waiting:
         told = roots[kept["size"]]
         if told is not None:
@@ -1291,8 +1885,8 @@ def verify(folder, asked):
 
 
 def read_asked(asked, report):
-    """The key, or None where the policy must name it; the policy or None; the epoch key or None."""
-    key = policy = key_fault = None
+    """The key, or None where the policy must name it; the policy, the epoch key and the roots of time-stamps, each or None."""
+    key = policy = roots = key_fault = None
     if asked.key is not None:
         try:
             key = read_key(asked.key)
@@ -1307,6 +1901,11 @@ def read_asked(asked, report):
             report.quorum = "none"
     if key_fault:
         raise key_fault
+    if asked.tsa_roots is not None:
+        try:
+            roots = read_roots(asked.tsa_roots)
+        except (Absent, Wrong) as why:
+            raise type(why)(f"the roots of time-stamps: {why}") from None
     if policy and not policy.logs and not key:
         raise Absent("the policy names no log, and no key is given")
     if policy and policy.logs and key:
@@ -1319,7 +1918,7 @@ def read_asked(asked, report):
             pin = read_key(asked.epoch)
         except (Absent, Wrong) as why:
             raise type(why)(f"the epoch key: {why}") from None
-    return key, policy, pin
+    return key, policy, pin, roots
 
 
 def epoch_lines(raw, origin):
@@ -1385,7 +1984,7 @@ def note_the_rest(export, others, report):
     if others:
         report.notes.append(f"{others} signatures by other keys were not checked")
     try:
-        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile", "epoch")]
+        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile", "epoch", "tokens")]
     except Absent:
         return
     if names:
@@ -1418,6 +2017,7 @@ def verify_log(export, origin, size, root, report, marks, epochs):
     all_read = report.entries_checked == size and report.tiles_checked == tiles_needed
     if not report.kinds and not (all_read and report.computed_root == root):
         report.add("absent", "the export changed while it was read")
+    report.latest_at = chain.latest_at
     return chain.marks
 
 
@@ -1473,6 +2073,7 @@ def main(arguments=None):
     parser.add_argument("--epoch", metavar="VKEY", action=Once, help="the key of one of the log's epochs, or a file with it")
     parser.add_argument("--max-age", metavar="SECONDS", type=seconds, action=Once, help="most time since a quorum cosigned")
     parser.add_argument("--now", metavar="TIME", type=now, action=Once, help="what to take for now")
+    parser.add_argument("--tsa-roots", metavar="FILE", action=Once, help="certificates of authorities whose time-stamps are believed")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     chosen = parser.parse_args(arguments)
     if Ed25519PublicKey is None:
@@ -1485,7 +2086,7 @@ def main(arguments=None):
         parser.error("--now needs a --max-age")
     if len(chosen.checkpoint) > KEPT_MAX:
         parser.error(f"--checkpoint is given more than {KEPT_MAX} times")
-    report = verify(chosen.dir, Asked(chosen.key, chosen.policy, chosen.checkpoint, chosen.epoch, chosen.max_age, chosen.now))
+    report = verify(chosen.dir, Asked(chosen.key, chosen.policy, chosen.checkpoint, chosen.epoch, chosen.max_age, chosen.now, chosen.tsa_roots))
     output = report.to_json() if chosen.json else report.to_text()
     sys.stdout.buffer.write(output.encode("utf-8"))
     return report.exit()

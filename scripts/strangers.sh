@@ -25,3 +25,7 @@ python3 "$here/verify.py" audit/tests/vectors/three-hundred audit/tests/vectors/
 fresh="$target/tmp/strangers"
 [ -e "$fresh/checkpoint" ] || { echo "missing: $fresh, which the suite writes"; exit 1; }
 python3 "$here/verify.py" "$fresh" "$fresh/vkey" "$fresh/witness"
+for token in rsa p256 p384 older-binding; do
+    openssl ts -verify -token_in -in "audit/tests/vectors/tokens/$token.token" -data audit/tests/vectors/three-hundred/checkpoint \
+        -CAfile audit/tests/vectors/tokens/roots.crt >/dev/null 2>&1 || { echo "OpenSSL refuses the token $token"; exit 1; }
+done

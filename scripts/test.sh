@@ -21,6 +21,7 @@ command -v chromium >/dev/null || install chromium
 command -v nginx >/dev/null || install nginx
 command -v caddy >/dev/null || install caddy
 command -v curl >/dev/null || install curl
+command -v openssl >/dev/null || install openssl
 command -v node >/dev/null || install nodejs npm
 python3 -c "import cryptography" 2>/dev/null || install python3 python3-cryptography
 command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest >/dev/null 2>&1 || true

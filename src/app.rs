@@ -34,6 +34,7 @@ use crate::identity::door::IdentityDoor;
 use crate::policies::Policies;
 use crate::policy::{Actor, On, Policy};
 use crate::signer::{LocalSigner, RemoteSigner};
+use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
 use crate::{demo, evidence, identity, messages, operate, sinks, trail};
@@ -205,6 +206,7 @@ impl Installation {
         if disagreements.is_empty() {
             integrity::catch_up(&db, &keeper).await?;
             db.clear_doubt().await?;
+            db.look_at_clock().await?;
             start_sequencer(&db, &stop, &tasks).await?;
         } else {
             for disagreement in &disagreements {
@@ -214,6 +216,7 @@ impl Installation {
         }
         let hasher = Hasher::new(db.vault().clone(), config.limits.argon2_parallel)?;
         let cosigner = Cosigner::new(&db, &config.witness)?;
+        let stamper = Stamper::new(&db, &config.timestamp, cosigner.as_ref())?;
         let app = App(Arc::new(Shared {
             policy,
             headers,
@@ -223,6 +226,7 @@ impl Installation {
             hasher,
             keeper,
             cosigner,
+            stamper,
             limits: Limits::new(&policies.throttle.requests),
             door: Arc::new(IdentityDoor::default()),
             recently: Recently::default(),
@@ -256,6 +260,8 @@ impl Installation {
             app.db.record(permit, detail).await.map_err(|e| Fault::with("record the start", e))?;
             app.db.fault_log().retire(&format!("until-{}", app.db.clock().now()))?;
             crate::jobs::begin_epoch(app).await;
+        }
+        if !app.db.in_doubt() {
             sinks::configure(&app.db, &app.policy, &app.config.stream).await?;
             messages::worker::settle_interrupted(&app.db, &app.policy).await.map_err(|e| Fault::with("settle interrupted messages", e))?;
         }
@@ -263,6 +269,10 @@ impl Installation {
         if let Some(cosigner) = &app.cosigner {
             cosigner.look().await?;
             self.tasks.spawn(cosigner.clone().run(self.stop.clone()));
+        }
+        if let Some(stamper) = &app.stamper {
+            stamper.look().await?;
+            self.tasks.spawn(stamper.clone().run(self.stop.clone()));
         }
         self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
@@ -321,6 +331,8 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::checkpoint::SQL,
         crate::db::epoch::SQL,
         crate::db::cosignature::SQL,
+        crate::db::token::SQL,
+        crate::db::wall::SQL,
         integrity::SQL,
         crate::db::doubt::SQL,
         crate::db::rows::SQL,

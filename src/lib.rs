@@ -4,6 +4,7 @@
 pub mod app;
 pub mod blobs;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod core;
 pub mod cosign;
@@ -24,6 +25,7 @@ pub mod policy;
 pub mod repeat;
 pub mod signer;
 pub mod sinks;
+pub mod stamp;
 pub mod store;
 pub mod trail;
 pub mod vault;

@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 seconds="${1:-60}"
 shift || true
-[ $# -gt 0 ] || set -- note vkey policy checkpoint leaf proof bundle
+[ $# -gt 0 ] || set -- note vkey policy checkpoint leaf proof bundle token
 target="${FUZZ_TARGET_DIR:-$HOME/.cache/countersign-target/fuzz}"
 triple=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \

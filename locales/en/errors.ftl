@@ -81,7 +81,7 @@ error-code-busy = The server has much to do just now. Wait { $seconds ->
 } and try again.
 error-code-unavailable = The database does not answer. Nothing was changed. Try again in a moment.
 error-code-timeout = It took longer than allowed. Check whether your last change arrived before you try again.
-error-code-integrity_fault = The audit trail does not hold together, so nothing may be changed until the operator has settled it. Reading and exporting still work.
+error-code-integrity_fault = The audit trail, or the clock that it is written by, is in doubt, so nothing may be changed until the operator has settled it. Reading and exporting still work.
 error-code-unwitnessed = No witness has confirmed the audit trail for too long, and this act waits until one does. The status page tells the operator more.
 error-code-no_room = The disk of this server is almost full, so nothing new is begun: what is begun must also fit into the audit trail. Signing in, reading and exporting still work, and the rest will by itself once there is room.
 error-code-no_checkpoint = No signed checkpoint covers this yet. One follows within a second or so; try again.

@@ -42,6 +42,7 @@ wait-codes = { $count ->
 }
 wait-token-expiring = The token { $name } expires soon
 wait-keys = The keys have not been exported to a recovery recipient
+wait-clock = The clock of this server stands before the audit trail
 wait-trail = The audit trail does not hold together
 wait-open = Open
 wait-see = See them

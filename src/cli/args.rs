@@ -224,6 +224,15 @@ pub enum AuditCommand {
         #[arg(long)]
         json: bool,
     },
+    /// After the clock stood before the newest entry: go on with the clock as it stands now. Set it right first.
+    Clock {
+        /// Why, in your words; kept sealed beside the entry.
+        #[arg(long)]
+        reason: String,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// After an integrity fault: go on under a new origin whose first entry names the last known state.
     NewOrigin {
         /// Why, in your words; kept sealed beside the entry.

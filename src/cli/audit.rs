@@ -17,7 +17,8 @@ use crate::core::id::EventId;
 use crate::core::rng::Rng;
 use crate::db::Db;
 use crate::db::checkpoint::Keeper;
-use crate::db::{integrity, rows as guarded};
+use crate::db::integrity::Walked;
+use crate::db::{integrity, rows as guarded, wall};
 use crate::trail::filter::{Filter, Misread, Raw};
 use crate::trail::rows;
 
@@ -29,6 +30,7 @@ pub(super) async fn run(inputs: &Inputs, command: AuditCommand) -> Result<(), Fa
             Err(Failure::hinting("a folder must be named", "give `--out` a new or empty folder, or choose `--format jsonl` or `csv`"))
         }
         AuditCommand::Export { out, format, filters, json } => entries(inputs, out.as_deref(), format, *filters, json).await,
+        AuditCommand::Clock { reason, json } => clock(inputs, reason, json).await,
         AuditCommand::NewOrigin { reason, json } => new_origin(inputs, &reason, json).await,
     }
 }
@@ -41,15 +43,17 @@ async fn open(inputs: &Inputs) -> Result<(Db, Keeper), Failure> {
 
 async fn verify(inputs: &Inputs, json: bool) -> Result<(), Failure> {
     let (db, keeper) = open(inputs).await?;
-    let (entries, bad) = integrity::walk(&db).await?;
+    let Walked { entries, bad, clock } = integrity::examine(&db).await?;
     let disagreements = integrity::compare(&db, &keeper).await?;
     let row = guarded::unnamed(&db).await?;
-    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).chain(row).collect();
+    let now = wall::said(&db).await?.map(|what| format!("the clock disagrees: {what}"));
+    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).chain(row).chain(now).collect();
     let origin = db.log().1;
     if json {
-        out::json(&json!({ "origin": origin, "entries": entries, "findings": findings }))?;
+        out::json(&json!({ "origin": origin, "entries": entries, "findings": findings, "clock": clock }))?;
     } else {
         out::line(&format!("{origin}: {entries} entries re-hashed, {} findings", findings.len()))?;
+        clock.iter().try_for_each(|note| out::line(&format!("note: {note}")))?;
     }
     match findings.first() {
         None => Ok(()),
@@ -128,6 +132,11 @@ async fn entries(inputs: &Inputs, to: Option<&Path>, format: ExportFormat, filte
         return out::json(&json!({ "file": path, "lines": lines }));
     }
     out::line(&format!("{lines} lines in {}", path.display()))
+}
+
+async fn clock(inputs: &Inputs, reason: String, json: bool) -> Result<(), Failure> {
+    let said = call(inputs, &Ask::TrailClock { reason }).await?;
+    if json { out::json(&said) } else { out::line("the trail goes on with the clock as it stands; the entry says how it stood") }
 }
 
 async fn new_origin(inputs: &Inputs, reason: &str, json: bool) -> Result<(), Failure> {

@@ -9,7 +9,7 @@ use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
 use crate::core::rng::Rng;
 use crate::core::room::Room;
-use crate::db::{Db, integrity, rows};
+use crate::db::{Db, integrity, rows, wall};
 use crate::http::headers::HeaderPolicy;
 use crate::http::templates::bytes;
 use crate::policies::Policies;
@@ -170,6 +170,11 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
         Ok(found) => lines.extend(found.iter().map(|d| bad("trail", d.to_string(), MEND))),
         Err(fault) => lines.push(bad("trail", fault.chain(), MEND)),
     }
+    lines.push(match wall::said(&db).await {
+        Ok(None) => ok("clock", "it stands after the newest entry"),
+        Ok(Some(what)) => bad("clock", what, "set the clock right, then run `countersign audit clock --reason …`"),
+        Err(fault) => bad("clock", fault.chain(), MEND),
+    });
     if full {
         match integrity::walk(&db).await {
             Ok((entries, None)) => lines.push(ok("entries", format!("{entries} re-hashed"))),

@@ -80,6 +80,11 @@ pub enum Ask {
         /// The filters in use, as a query.
         filter: String,
     },
+    /// Go on after the clock stood before the trail.
+    TrailClock {
+        /// Why.
+        reason: String,
+    },
     /// Record a backup.
     BackupCreate,
     /// Record that the keys were exported.
@@ -233,6 +238,11 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             app.keeper.sign_or_wait().await.map_err(|e| e.to_string())?;
             ask_witnesses(app).await;
             Ok(json!({ "entry": id }))
+        }
+        Ask::TrailClock { reason } => {
+            let permit = app.policy.permit::<crate::trail::Clock>(&console, &On::any("trail")).map_err(|d| d.need.because())?;
+            let behind = crate::trail::clock::accept(db, permit, reason).await.map_err(|e| e.to_string())?;
+            Ok(json!({ "behind_us": behind }))
         }
         Ask::BackupCreate => {
             let permit = app.policy.permit::<crate::operate::Backup>(&console, &On::any("server")).map_err(|d| d.need.because())?;

@@ -81,7 +81,7 @@ pub(super) async fn stop_on_signal(stop: CancellationToken) {
 /// While nobody exists, every start makes the set-up link anew: printed, and in a 0600 file.
 async fn setup_link(app: &App, folder: &DataFolder) -> Result<(), Failure> {
     let file = folder.path().join(SETUP_FILE);
-    if app.db.in_fault() {
+    if app.db.in_doubt() {
         return Ok(());
     }
     let permit = app.policy.permit(&Actor::system(), &On::any("link")).map_err(|d| Failure::cannot(d.need.because()))?;

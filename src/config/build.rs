@@ -14,8 +14,8 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat, Trust, Webhook,
-    Witnesses, alerts, database, parse, stream, witness,
+    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
+    Timestamps, Trust, Webhook, Witnesses, alerts, database, parse, stream, timestamp, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -52,6 +52,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
             epoch_entries: reader.number("signer.epoch_entries"),
             epoch_period: reader.number::<i64>("signer.epoch_secs").saturating_mul(SECOND),
         },
+        timestamp: timestamps(&mut reader),
         heartbeat: reader.number::<i64>("trail.heartbeat_secs").saturating_mul(SECOND),
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
@@ -240,6 +241,24 @@ fn witnesses(reader: &mut Reader) -> Witnesses {
         unwitnessed_max: reader.number::<i64>("witness.unwitnessed_secs_max").saturating_mul(SECOND),
         entries_max: reader.number("witness.unwitnessed_entries_max"),
         consequence: reader.choice("witness.consequence", &words).unwrap_or_default(),
+    }
+}
+
+fn timestamps(reader: &mut Reader) -> Timestamps {
+    let url = reader.parse("timestamp.url", timestamp::url);
+    let roots = reader.parse("timestamp.roots", timestamp::roots);
+    let policy = reader.parse("timestamp.policy", timestamp::policy);
+    match (reader.given("timestamp.url"), reader.given("timestamp.roots")) {
+        (true, false) => {
+            reader.faults.push("`timestamp.url` is set but `timestamp.roots` is not; name the certificates that vouch for the authority".to_owned())
+        }
+        (false, true) => reader.faults.push("`timestamp.roots` is set but `timestamp.url` is not; set both or neither".to_owned()),
+        (true, true) | (false, false) => {}
+    }
+    Timestamps {
+        authority: url.zip(roots).map(|(url, roots)| Authority { url, roots, policy }),
+        period: Duration::from_secs(reader.number("timestamp.period_secs")),
+        untimed_max: reader.number::<i64>("timestamp.untimed_secs_max").saturating_mul(SECOND),
     }
 }
 

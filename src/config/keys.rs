@@ -231,6 +231,21 @@ pub static KEYS: &[Key] = &[
     ),
     key("signer.epoch_secs", Integer(60, 31_536_000), Value("86400"), "After so long an epoch ends too, by a clock that nobody sets."),
     key(
+        "timestamp.url",
+        Text,
+        Unset("http://timestamp.example.org"),
+        "The address of a time-stamping authority (RFC 3161) that says when checkpoints of the trail existed; without it nobody does.",
+    ),
+    key("timestamp.roots", Path, Unset("/etc/countersign/tsa-roots.pem"), "The certificates, in PEM, that alone vouch for the authority."),
+    key("timestamp.policy", Text, Unset("1.3.6.1.4.1.32473.1"), "The policy that the authority is asked for, as dotted numbers; its own when not set."),
+    key("timestamp.period_secs", Integer(60, 604_800), Value("3600"), "How often the authority is asked."),
+    key(
+        "timestamp.untimed_secs_max",
+        Integer(60, 31_536_000),
+        Value("86400"),
+        "How old an entry may become before a time-stamp covers it; then operators are alerted.",
+    ),
+    key(
         "trail.heartbeat_secs",
         Integer(0, 86_400),
         Value("600"),

@@ -16,6 +16,7 @@ mod stream;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod timestamp;
 mod witness;
 
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ pub use crate::core::address::Cidr;
 pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
+pub use timestamp::{Authority, Timestamps};
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -79,6 +81,8 @@ pub struct Config {
     pub witness: Witnesses,
     /// Who signs checkpoints.
     pub signer: Signer,
+    /// Who gives time-stamps over it.
+    pub timestamp: Timestamps,
     /// How often the trail gets a sign of life; zero is never.
     pub heartbeat: crate::core::clock::Micros,
     /// Where the trail is streamed to.

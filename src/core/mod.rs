@@ -12,6 +12,7 @@ pub mod rng;
 pub mod room;
 pub mod sheet;
 pub mod text;
+pub mod timekeeper;
 
 /// How every id is made: from the clock, a counter of this process, and randomness.
 mod mint {

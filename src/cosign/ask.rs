@@ -1,6 +1,5 @@
 //! One request to one witness, and what its answer means.
-//! Must stay true: no redirect is followed, no proxy of the environment is used, a bounded answer is read, a try ends in
-//! time, and a line counts only when the witness's key verifies it over this very checkpoint.
+//! Must stay true: a line counts only when the witness's key verifies it over this very checkpoint.
 
 use std::time::Duration;
 
@@ -9,10 +8,11 @@ use base64::engine::general_purpose::STANDARD;
 use countersign_audit::verify::cosign::cosignatures;
 use countersign_audit::verify::policy::Witness;
 use countersign_audit::write::Hash;
-use reqwest::{Client, Response, StatusCode, redirect, retry};
+use reqwest::{Client, StatusCode};
 
+use crate::client;
 use crate::core::clock::{Micros, seconds};
-use crate::core::fault::{Context as _, Fault};
+use crate::core::fault::Fault;
 
 /// A try may take so long.
 const TRY_MAX: Duration = Duration::from_secs(10);
@@ -46,17 +46,7 @@ pub(super) struct Asker(Client);
 impl Asker {
     /// Readies the client.
     pub fn new() -> Result<Self, Fault> {
-        let client = Client::builder()
-            .timeout(TRY_MAX)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .referer(false)
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("make the client of witnesses")?;
-        Ok(Self(client))
+        Ok(Self(client::new(TRY_MAX, 1)?))
     }
 
     /// Asks a witness that stands at `old` to countersign `note`.
@@ -71,12 +61,11 @@ impl Asker {
         body.push_str(note);
         let answer = match self.0.post(format!("{}/add-checkpoint", url.trim_end_matches('/'))).body(body).send().await {
             Ok(answer) => answer,
-            Err(error) if error.is_timeout() => return Said::Trouble("timeout"),
-            Err(error) if error.is_connect() => return Said::Trouble("no_connection"),
-            Err(_) => return Said::Trouble("connection_lost"),
+            Err(error) => return Said::Trouble(client::trouble(&error)),
         };
         let status = answer.status();
-        let Some(text) = read(answer).await else { return Said::Trouble("bad_answer") };
+        let text = client::read(answer, ANSWER_BYTES_MAX).await.and_then(|bytes| String::from_utf8(bytes).ok());
+        let Some(text) = text else { return Said::Trouble("bad_answer") };
         match status {
             StatusCode::OK => countersigned(witness, note, &text, now),
             StatusCode::CONFLICT => text.strip_suffix('\n').and_then(|size| size.parse().ok()).map_or(Said::Trouble("bad_answer"), Said::At),
@@ -87,18 +76,6 @@ impl Asker {
             _ => Said::Trouble("refused"),
         }
     }
-}
-
-/// The whole answer, when it is short and text.
-async fn read(mut answer: Response) -> Option<String> {
-    let mut bytes = Vec::new();
-    while let Some(part) = answer.chunk().await.ok()? {
-        if bytes.len() + part.len() > ANSWER_BYTES_MAX {
-            return None;
-        }
-        bytes.extend_from_slice(&part);
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The witness's own line in its answer, when it verifies and its clock is near this one.

@@ -21,6 +21,8 @@ pub enum Chore {
     Checkpoint,
     /// Keeping what witnesses said.
     Witness,
+    /// Keeping a time-stamp.
+    Token,
     /// Settings fixed at first start.
     Fixed,
     /// Keeping the answer to a repeated request.
@@ -37,7 +39,7 @@ pub enum Chore {
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -45,6 +47,7 @@ impl Chore {
         Self::Notice,
         Self::Checkpoint,
         Self::Witness,
+        Self::Token,
         Self::Fixed,
         Self::Idempotency,
         Self::Sandbox,
@@ -64,6 +67,7 @@ impl Chore {
             | Self::Notice
             | Self::Checkpoint
             | Self::Witness
+            | Self::Token
             | Self::Idempotency
             | Self::Sandbox
             | Self::Sink => Haste::Patient,
@@ -81,6 +85,7 @@ impl Chore {
             Self::Notice => &["notice"],
             Self::Checkpoint => &["audit_checkpoint"],
             Self::Witness => &["audit_cosignature", "witness_state"],
+            Self::Token => &["audit_token"],
             Self::Fixed => &["fixed"],
             Self::Idempotency => &["idempotency"],
             Self::Sandbox => &["sandbox_delivery"],

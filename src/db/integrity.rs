@@ -292,6 +292,27 @@ impl Record for WholeRow {
 /// # Errors
 /// When the database fails on the way.
 pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
+    let walked = examine(db).await?;
+    Ok((walked.entries, walked.bad))
+}
+
+/// What a walk over the whole log showed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Entries walked.
+    pub entries: u64,
+    /// The first that is wrong.
+    pub bad: Option<String>,
+    /// What the times of the entries show of the clock, in words: that it went back, or was set.
+    pub clock: Vec<String>,
+}
+
+/// As [`walk`], with what the times of the entries show.
+///
+/// # Errors
+/// When the database fails on the way.
+pub async fn examine(db: &Db) -> Result<Walked, Fault> {
+    let told = |entries, bad| Ok(Walked { entries, bad: Some(bad), clock: Vec::new() });
     let (log, origin) = db.log();
     // The head first: a server that runs beside adds entries while this reads.
     let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
@@ -302,9 +323,9 @@ pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
         if row.seq >= head.size {
             break;
         }
-        let Ok(leaf) = row.leaf() else { return Ok((walker.size(), Some(format!("entry {} is no entry at all", row.seq)))) };
+        let Ok(leaf) = row.leaf() else { return told(walker.size(), format!("entry {} is no entry at all", row.seq)) };
         if let Err(finding) = walker.push(&leaf) {
-            return Ok((walker.size(), Some(finding.line())));
+            return told(walker.size(), finding.line());
         }
         if columns.is_none()
             && let [first, ..] = beside.differing(&row.body).as_slice()
@@ -316,5 +337,6 @@ pub async fn walk(db: &Db) -> Result<(u64, Option<String>), Fault> {
     let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
     let root = frontier.root();
     let walk = walker.finish((frontier.size() >= 1).then_some(&root));
-    Ok((walk.size, walk.findings.first().map(countersign_audit::verify::Finding::line).or(columns)))
+    let bad = walk.findings.first().map(countersign_audit::verify::Finding::line).or(columns);
+    Ok(Walked { entries: walk.size, bad, clock: walk.clock.notes() })
 }

@@ -17,6 +17,8 @@ pub mod rows;
 mod sequence;
 pub mod signer;
 pub mod tiles;
+pub mod token;
+pub mod wall;
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -124,6 +126,8 @@ struct Inner {
     doubt: watch::Sender<Vec<&'static str>>,
     /// What waits for a witness.
     restraint: restraint::InForce,
+    /// Whether the clock may be believed.
+    wall: wall::Wall,
     /// The disk is almost full, told to whoever waits for it.
     short: watch::Sender<bool>,
     fault_log: FaultLog,
@@ -166,6 +170,7 @@ impl Db {
             fault: AtomicBool::new(false),
             doubt: watch::Sender::new(Vec::new()),
             restraint: restraint::InForce::default(),
+            wall: wall::Wall::default(),
             short: watch::Sender::new(false),
             fault_log,
             asked_witnesses: OnceLock::new(),
@@ -218,19 +223,21 @@ impl Db {
         let actor_key = (actor.clone(), self.0.vault.key_for(&actor).await?);
         let id = EventId::new(&self.0.clock, &self.0.rng);
         let mut work = self.0.store.begin().await?;
+        let at = self.0.clock.now();
         let detail = Detail::of(Outcome::Denied).because(denied.need.code());
         let about = event::About { actor: &denied.actor, action: denied.action, category: &denied.category, on: &denied.on };
         let pending = event::insert(self, &mut work, &id, &about, &detail, &event::Keys { actor: &actor_key, subject: None }).await?;
-        self.finish(work, pending).await
+        self.finish(work, pending, at).await
     }
 
-    /// Commits an event with what it changed: into the chain, or beside it while the trail is in doubt.
-    async fn finish(&self, work: Work, pending: Pending) -> Result<(), DbError> {
+    /// Commits an event of this time with what it changed: into the chain, or beside it while the trail is in doubt.
+    async fn finish(&self, work: Work, pending: Pending, at: crate::core::clock::Micros) -> Result<(), DbError> {
         let in_fault = self.in_fault();
         if in_fault {
             self.0.fault_log.append(&pending.body)?;
         }
         work.commit((!in_fault).then_some(pending)).await?;
+        self.note_time(at);
         self.0.wake.notify_one();
         Ok(())
     }
@@ -250,7 +257,7 @@ impl Db {
     /// records what has happened.
     pub fn ready_for<A: Act>(&self, permit: &Permit<A>) -> Result<(), DbError> {
         let always = FAULT_ACTS.contains(&A::NAME);
-        if self.in_fault() && !always {
+        if !always && (self.in_fault() || (!wall::ACTS.contains(&A::NAME) && self.clock_is_back())) {
             return Err(DbError::IntegrityFault);
         }
         let by_people = matches!(permit.actor().who, Who::Person { .. } | Who::Stranger);
@@ -438,10 +445,11 @@ impl<A: Act> Tx<A> {
     /// # Errors
     /// When nothing was committed.
     pub async fn commit(mut self, permit: Permit<A>, detail: Detail) -> Result<EventId, DbError> {
+        let at = self.now();
         let about = event::About { actor: permit.actor(), action: A::NAME, category: permit.category(), on: permit.on() };
         let keys = event::Keys { actor: &self.actor_key, subject: self.subject_key.as_ref() };
         let pending = event::insert(&self.db, &mut self.work, &self.id, &about, &detail, &keys).await?;
-        self.db.finish(self.work, pending).await?;
+        self.db.finish(self.work, pending, at).await?;
         Ok(self.id)
     }
 }

@@ -173,12 +173,21 @@ struct WitnessState {
     stale: bool,
 }
 
+/// How far time-stamps cover it.
+#[derive(Serialize)]
+struct StampState {
+    to: i64,
+    at: Option<i64>,
+    stale: bool,
+}
+
 #[derive(Serialize)]
 struct TrailState {
     size: i64,
     verified_to: i64,
     checkpoint_at: Option<i64>,
     witness: Option<WitnessState>,
+    stamp: Option<StampState>,
     ok: bool,
 }
 
@@ -291,7 +300,13 @@ impl Ctx {
 
     fn banner(&self) -> Option<String> {
         let db = &self.app.db;
-        let key = if db.in_fault() { Some("banner-fault") } else { db.is_short().then_some("banner-room") };
+        let key = if db.in_fault() {
+            Some("banner-fault")
+        } else if db.clock_is_back() {
+            Some("banner-clock")
+        } else {
+            db.is_short().then_some("banner-room")
+        };
         key.map(|key| self.app.text(key, &[]))
     }
 
@@ -309,6 +324,7 @@ impl Ctx {
             verified_to: checkpoint.as_ref().map_or(0, |c| c.size),
             checkpoint_at: checkpoint.map(|c| c.at),
             witness: self.app.cosigner.as_ref().map(|cosigner| witness_state(&cosigner.standing().borrow())),
+            stamp: self.app.stamper.as_ref().map(|stamper| stamp_state(&stamper.standing().borrow())),
             ok: !self.app.db.in_fault(),
         }))
     }
@@ -363,6 +379,11 @@ pub fn remove_session_cookie(app: &App, response: &mut Response) {
 #[must_use]
 pub fn is_token(actor: &Actor) -> bool {
     matches!(&actor.who, crate::policy::Who::Person { auth: Auth::Token(_), .. })
+}
+
+fn stamp_state(standing: &crate::stamp::Standing) -> StampState {
+    let stamped = standing.stamped.as_ref();
+    StampState { to: stamped.map_or(0, |s| s.size), at: stamped.map(|s| s.at), stale: standing.stale }
 }
 
 fn witness_state(standing: &crate::cosign::Standing) -> WitnessState {

@@ -15,6 +15,7 @@ use crate::db::Db;
 use crate::db::checkpoint::Keeper;
 use crate::policies::Policies;
 use crate::policy::Policy;
+use crate::stamp::Stamper;
 use crate::vault::Hasher;
 
 /// The shared parts.
@@ -40,6 +41,8 @@ pub struct Shared {
     pub keeper: Keeper,
     /// The witnesses of the trail, if there are any.
     pub cosigner: Option<Arc<Cosigner>>,
+    /// The authority that gives time-stamps, if there is one.
+    pub stamper: Option<Arc<Stamper>>,
     /// Response headers.
     pub headers: HeaderPolicy,
     /// Flood limits.

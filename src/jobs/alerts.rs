@@ -123,15 +123,21 @@ async fn streams(app: &App, ways: &Ways) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Waits until the trail is in doubt, and says so. The doubt is latched, so once in a process's life is all.
+/// Says so whenever the trail comes into doubt, or another part of it does. Only the doubt about the clock is ever lifted.
 async fn watch_trail(app: &App, ways: &Ways, stop: &CancellationToken) {
     let mut doubt = app.db.doubt();
-    let parts = tokio::select! {
-        found = doubt.wait_for(|parts| !parts.is_empty()) => found.map(|parts| parts.clone()),
-        () = stop.cancelled() => return,
-    };
-    let Ok(parts) = parts else { return };
-    raise(app, ways, &Alert::IntegrityFault { origin: app.db.log().1, parts }).await;
+    let mut told = Vec::new();
+    loop {
+        let parts = doubt.borrow_and_update().clone();
+        if parts.iter().any(|part| !told.contains(part)) {
+            raise(app, ways, &Alert::IntegrityFault { origin: app.db.log().1, parts: parts.clone() }).await;
+        }
+        told = parts;
+        tokio::select! {
+            changed = doubt.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 /// Says so whenever the trail went without a quorum of witnesses for too long: once until it is confirmed again.
@@ -146,6 +152,28 @@ pub(super) async fn watch_witnesses(app: &App, ways: &Ways, stop: &CancellationT
         };
         if stale && !told {
             raise(app, ways, &Alert::Unwitnessed { origin: app.db.log().1, entries }).await;
+        }
+        told = stale;
+        tokio::select! {
+            changed = standing.changed() => if changed.is_err() { return },
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Says so whenever no time-stamp covered the trail for too long: once until one does.
+pub(super) async fn watch_timestamps(app: &App, ways: &Ways, stop: &CancellationToken) {
+    let Some(stamper) = &app.stamper else { return };
+    let mut standing = stamper.standing();
+    let mut told = false;
+    loop {
+        let (stale, since) = {
+            let now = standing.borrow_and_update();
+            (now.stale, now.waiting_since)
+        };
+        if stale && !told {
+            let secs = since.map_or(0, |since| (app.db.clock().now() - since) / SECOND);
+            raise(app, ways, &Alert::Untimed { origin: app.db.log().1, secs }).await;
         }
         told = stale;
         tokio::select! {

@@ -1,21 +1,17 @@
-//! A sign of life in the trail: that the server runs, whether its clock was set meanwhile and who keeps it right, and the hash
-//! of the newest checkpoint that a quorum of witnesses confirmed. Nobody could know that hash before they did, so what
-//! follows in the log is younger.
+//! A sign of life in the trail: that the server runs, whether its clock was set meanwhile and who keeps it right, and the hashes
+//! of the newest checkpoint that a quorum of witnesses confirmed and of the newest time-stamp. Nobody could know these before,
+//! so what follows in the log is younger.
 //! Must stay true: the pause is by a clock that is not set.
-
-use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::core::clock::Micros;
+use crate::core::clock::{Micros, SECOND};
 use crate::core::fault::{Context as _, Fault};
+use crate::core::timekeeper::Timekeeper;
 use crate::db::Detail;
 use crate::http::App;
 use crate::operate::Heartbeat;
 use crate::policy::{Actor, On};
-
-/// Where the service that keeps the clock says that it does; without it nothing is known.
-const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 
 /// When the last one was: by the clock on the wall, and by the one that is not set.
 #[derive(Clone, Copy, Debug)]
@@ -48,10 +44,14 @@ impl Heart {
 async fn beat(app: &App, step: Micros) -> Result<(), Fault> {
     let db = &app.db;
     let permit = app.policy.permit::<Heartbeat>(&Actor::system(), &On::any("server")).context("beat")?;
-    let clock = if Path::new(SYNCHRONISED).exists() { "synchronised" } else { "unknown" };
-    let mut detail = Detail::ok().with("clock", clock).with("clock_step_us", step);
+    let clock = Timekeeper::here();
+    let mut detail = Detail::ok().with("clock", clock.state).with("clock_by", clock.by).with("clock_step_us", step);
     if let Some((size, hash)) = anchor(app).await? {
         detail = detail.with("anchor_size", size).with("anchor_sha256", hash);
+    }
+    if let Some(token) = db.latest_token(db.log().0).await? {
+        let hash = hex::encode(Sha256::digest(&token.token));
+        detail = detail.with("token_size", token.size).with("token_sha256", hash).with("token_time", token.at / SECOND);
     }
     db.record(permit, detail).await.map(drop).context("record a sign of life")
 }

@@ -46,7 +46,8 @@ pub async fn run(app: App, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
     let streams = sinks::run(&app.db, &app.keeper, &app.config.stream, &stop);
     let witnesses = alerts::watch_witnesses(&app, &ways, &stop);
-    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, streams, keep_house(&app, &stop));
+    let timestamps = alerts::watch_timestamps(&app, &ways, &stop);
+    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, timestamps, streams, keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps and reminders every hour.
@@ -61,6 +62,9 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
             && let Err(error) = app.door.flush(app).await
         {
             tracing::error!(error = %error, "gathered entries were not written");
+        }
+        if let Err(fault) = app.db.look_at_clock().await {
+            tracing::error!(fault = fault.chain(), "the clock could not be held against the newest entry");
         }
         if let Err(fault) = heart.beat_if_due(app).await {
             tracing::error!(fault = fault.chain(), "no sign of life was written");
@@ -103,7 +107,7 @@ fn due(last: &mut Micros, now: Micros, period: Micros) -> bool {
 
 /// Tells compliance officers of a review that is due.
 async fn remind(app: &App) -> Result<(), Fault> {
-    if app.db.in_fault() {
+    if app.db.in_doubt() {
         return Ok(());
     }
     let officers = identity::holders(&app.db, Role::Compliance).await?;
@@ -119,7 +123,7 @@ async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     chore.query(identity::sql::SWEEP_THROTTLE).bind(now - DAY).execute().await.context("sweep counters")?;
     chore.query(identity::sql::SWEEP_DEVICES).bind(now).execute().await.context("sweep devices")?;
     chore.commit().await.context("sweep counters")?;
-    if db.in_fault() {
+    if db.in_doubt() {
         return Ok(());
     }
     crate::repeat::sweep(db, now).await.context("sweep answers")?;

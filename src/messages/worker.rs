@@ -93,7 +93,7 @@ fn permit<A: Act<On = Message>>(policy: &Policy, message: &Message) -> Result<Pe
 /// # Errors
 /// When the database fails; then the worker must not start.
 pub async fn settle_interrupted(db: &Db, policy: &Policy) -> Result<u64, Error> {
-    if db.in_fault() {
+    if db.in_doubt() {
         return Ok(0);
     }
     let alone = db.store().is_sqlite();
@@ -147,7 +147,7 @@ pub async fn work(db: &Db, policy: &Policy, gateway: &dyn Gateway, wake: &Notify
 async fn dispatch(db: &Db, jobs: mpsc::Sender<Claimed>, wake: &Notify, stop: &CancellationToken) {
     while !stop.is_cancelled() {
         // What cannot be attempted now is not claimed, or it would wait for its lease to run out.
-        let waits = db.in_fault() || db.restraint() == Some(Restraint::Sends);
+        let waits = db.in_doubt() || db.restraint() == Some(Restraint::Sends);
         let claimed = if waits { Vec::new() } else { claim(db, jobs.capacity()).await.unwrap_or_else(none_for_now) };
         if claimed.is_empty() {
             tokio::select! {
@@ -251,7 +251,7 @@ async fn hand_over(gateway: &dyn Gateway, outgoing: Outgoing) -> Ending {
 async fn settle_surely(db: &Db, policy: &Policy, message: &Message, ending: &Ending) -> Result<(), Error> {
     for pause in PAUSES {
         match settle(db, permit(policy, message)?, message, State::Sending, ending).await {
-            Err(Error::Db(error)) if !db.in_fault() => {
+            Err(Error::Db(error)) if !db.in_doubt() => {
                 tracing::warn!(message = %message.id, fault = Fault::with("settle a message", error).chain(), "a result could not be written yet");
                 tokio::time::sleep(pause).await;
             }

@@ -14,6 +14,8 @@ use crate::db::{Chore, Db, DbError};
 const INTEGRITY_FAULT: &str = "alert_integrity_fault";
 /// The template of [`Alert::Unwitnessed`].
 const UNWITNESSED: &str = "alert_unwitnessed";
+/// The template of [`Alert::Untimed`].
+const UNTIMED: &str = "alert_untimed";
 /// The template of [`Alert::StreamLate`].
 const STREAM_LATE: &str = "alert_stream_late";
 /// The template of [`Alert::StreamFile`].
@@ -41,6 +43,13 @@ pub enum Alert {
         origin: String,
         /// Entries that wait.
         entries: i64,
+    },
+    /// No time-stamp covered the trail for too long.
+    Untimed {
+        /// The origin of the log in force.
+        origin: String,
+        /// For how many seconds the oldest entry has waited.
+        secs: i64,
     },
     /// A receiver of the trail is behind for too long.
     StreamLate {
@@ -96,6 +105,7 @@ impl Alert {
         match self {
             Self::IntegrityFault { .. } => INTEGRITY_FAULT,
             Self::Unwitnessed { .. } => UNWITNESSED,
+            Self::Untimed { .. } => UNTIMED,
             Self::StreamLate { .. } => STREAM_LATE,
             Self::StreamFile { .. } => STREAM_FILE,
             Self::NoRoom { .. } => NO_ROOM,
@@ -109,6 +119,7 @@ impl Alert {
         let args = match self {
             Self::IntegrityFault { origin, parts } => vec![("origin", origin.clone()), ("parts", parts.join(BETWEEN))],
             Self::Unwitnessed { origin, entries } => vec![("origin", origin.clone()), ("entries", entries.to_string())],
+            Self::Untimed { origin, secs } => vec![("origin", origin.clone()), ("secs", secs.to_string())],
             Self::StreamLate { sink, entries, secs, why } => {
                 vec![("sink", sink.clone()), ("entries", entries.to_string()), ("secs", secs.to_string()), ("why", why.clone())]
             }
@@ -123,7 +134,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, UNTIMED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -140,6 +151,7 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             let entries = value("entries").parse::<i64>().ok()?;
             ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
+        UNTIMED => ("trail.untimed", serde_json::json!({ "origin": value("origin"), "seconds": number("secs"), "status_url": format!("{site}/status") })),
         NO_ROOM => ("disk.reserve", serde_json::json!({ "free_mib": number("free"), "reserve_mib": number("kept"), "status_url": format!("{site}/status") })),
         UNSIGNED => {
             let data = serde_json::json!({
@@ -212,7 +224,9 @@ mod tests {
         let file = Alert::StreamFile { path: "/x".into(), what: "cut".into() };
         let room = Alert::NoRoom { free_mib: 12, kept_mib: 256 };
         let unsigned = Alert::Unsigned { origin: "x".into(), secs: 60, why: "timeout" };
-        for (alert, kind) in [(late, "stream.late"), (file, "stream.file"), (room, "disk.reserve"), (unsigned, "trail.unsigned")] {
+        let untimed = Alert::Untimed { origin: "a/audit/1".into(), secs: 90_000 };
+        let all = [(untimed, "trail.untimed"), (late, "stream.late"), (file, "stream.file"), (room, "disk.reserve"), (unsigned, "trail.unsigned")];
+        for (alert, kind) in all {
             assert!(is_alert(alert.template()));
             let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");
             let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");

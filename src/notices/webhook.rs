@@ -1,6 +1,5 @@
 //! Posts to a configured address, signed as Standard Webhooks has it: HMAC-SHA-256 over id, time and body.
-//! Must stay true: every try of a notice carries the same id; no redirect is followed, no proxy of the environment is used,
-//! nothing of an answer but its status is kept, and a try ends in time.
+//! Must stay true: every try of a notice carries the same id, and nothing of an answer but its status is kept.
 
 use std::time::Duration;
 
@@ -8,12 +7,13 @@ use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, StatusCode, redirect, retry};
+use reqwest::{Client, StatusCode};
 
 use super::Told;
+use crate::client;
 use crate::config::Webhook;
 use crate::core::clock::{Micros, seconds};
-use crate::core::fault::{Context as _, Fault};
+use crate::core::fault::Fault;
 
 /// A try may take so long.
 pub const TRY_MAX: Duration = Duration::from_secs(10);
@@ -40,17 +40,8 @@ impl Poster {
     /// # Errors
     /// When the client cannot be made: no certificates to trust.
     pub fn new(to: &Webhook, try_max: Duration) -> Result<Self, Fault> {
-        let client = Client::builder()
-            .timeout(try_max)
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy()
-            .referer(false)
-            // Posts are rare: a kept connection would mostly be a dead one.
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context("make the client of webhooks")?;
+        // Posts are rare: a kept connection would mostly be a dead one.
+        let client = client::new(try_max, 0)?;
         Ok(Self { client, url: to.url.clone(), key: hmac::Key::new(hmac::HMAC_SHA256, to.secret.expose()) })
     }
 
@@ -62,9 +53,7 @@ impl Poster {
         let request = request.header("webhook-timestamp", timestamp).header("webhook-signature", signature).body(body);
         let mut answer = match request.send().await {
             Ok(answer) => answer,
-            Err(error) if error.is_timeout() => return Told::Later("timeout"),
-            Err(error) if error.is_connect() => return Told::Later("no_connection"),
-            Err(_) => return Told::Later("connection_lost"),
+            Err(error) => return Told::Later(client::trouble(&error)),
         };
         let told = meaning(answer.status());
         let mut read = 0;

@@ -40,7 +40,7 @@ async fn get_ready(State(app): State<App>) -> Response {
 async fn get_health(State(app): State<App>) -> Response {
     let serving = app.ready.load(Ordering::SeqCst);
     let answers = app.db.store().ping().await.is_ok();
-    let fault = app.db.in_fault();
+    let fault = app.db.in_doubt();
     let status = match (serving, answers, fault) {
         (_, false, _) => "failed",
         (false, true, _) => "draining",

@@ -7,7 +7,11 @@ pub mod home;
 pub mod shown;
 pub mod sql;
 pub mod status;
+mod status_time;
 pub mod web;
+mod web_api;
+
+pub use web_api::api_doc;
 
 crate::acts! {
     /// The server started.

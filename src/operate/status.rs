@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::sql;
+use super::{sql, status_time};
 use crate::core::clock::{Micros, SECOND};
 use crate::core::folder::DataFolder;
 use crate::core::room::Room;
@@ -26,6 +26,14 @@ pub struct Check {
     pub state: &'static str,
     says: String,
     remedy: Option<String>,
+}
+
+impl Check {
+    /// A finding whose words name what was found; one that is not `ok` has a remedy.
+    pub(super) fn told(app: &App, name: &str, state: &'static str, what: &str, args: &[(&str, &str)]) -> Self {
+        let remedy = (state != "ok").then(|| app.text(&format!("check-{name}-{what}-remedy"), &[]));
+        Self { name: app.text(&format!("check-{name}"), &[]), state, says: app.text(&format!("check-{name}-{what}"), args), remedy }
+    }
 }
 
 /// A fact of this server.
@@ -52,6 +60,8 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
     out.push(if fault { Check { remedy: Some(app.text("check-trail-remedy", &[])), ..plain(app, "trail", "bad", "bad") } } else { fine(app, "trail") });
     out.extend(checkpoint(app).await?);
     out.push(witnesses(app).await?);
+    out.extend(status_time::unwitnessed(app));
+    out.push(status_time::timestamps(app).await?);
     if db.store().may_rewrite().await? == Some(true) {
         out.push(found(app, "role", "warn", "owner"));
     }
@@ -72,8 +82,10 @@ pub async fn checks(app: &App) -> Result<Vec<Check>, Error> {
 async fn checkpoint(app: &App) -> Result<[Check; 2], Error> {
     let (log, _) = app.db.log();
     let now = app.db.clock().now();
-    let Some(kept) = app.db.latest_checkpoint(log).await? else {
-        return Ok([Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "warn", "none") }, fine(app, "clock")]);
+    let newest = app.db.latest_checkpoint(log).await?;
+    let clock = status_time::clock(app, newest.as_ref());
+    let Some(kept) = newest else {
+        return Ok([Check { remedy: Some(app.text("check-checkpoint-remedy", &[])), ..plain(app, "checkpoint", "warn", "none") }, clock]);
     };
     let waiting: Option<(i64,)> = app.db.query(sql::UNSIGNED_SINCE).bind(log).bind(kept.size).optional().await?;
     let stalled = *app.keeper.stalled().borrow();
@@ -88,8 +100,6 @@ async fn checkpoint(app: &App) -> Result<[Check; 2], Error> {
     } else {
         fine(app, "checkpoint")
     };
-    let back = kept.at > now + SECOND;
-    let clock = if back { Check { remedy: Some(app.text("check-clock-remedy", &[])), ..plain(app, "clock", "bad", "bad") } } else { fine(app, "clock") };
     Ok([signed, clock])
 }
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::home::{self, SignIn};
-use super::{ReadConfig, ReadPolicy, health, shown, status};
+use super::{ReadConfig, ReadPolicy, health, shown, status, web_api};
 use crate::config::Source;
 use crate::core::clock::Micros;
 use crate::db::DbError;
@@ -21,6 +21,7 @@ pub fn routes() -> Routes {
         .get("/policies", Rule::Act("policy.read"), get_policies)
         .get("/config", Rule::Act("config.read"), get_config)
         .get("/status", Rule::Act("config.read"), get_status)
+        .get("/api/v1/status", Rule::Act("config.read"), web_api::get_api)
         .and(health::routes())
 }
 
@@ -74,9 +75,10 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
     let sign_ins = home::sign_ins(db, &person).await?;
     let (codes, notices) = home::own(db, &person).await?;
     let mut desk = Desk { ctx: &ctx, waits: Vec::new(), cards: Vec::new() };
-    if db.in_fault() {
+    if db.in_doubt() {
         let href = if ctx.actor.has(Role::Admin) { "/status" } else { "/" };
-        desk.wait("trail", "bad", "wait-trail", None, href, "wait-open");
+        let key = if db.in_fault() { "wait-trail" } else { "wait-clock" };
+        desk.wait("trail", "bad", key, None, href, "wait-open");
     }
     if codes < home::CODES_FEW {
         desk.wait("account", "warn", "wait-codes", Some(codes), "/account", "wait-make");
@@ -258,7 +260,7 @@ mod tests {
         let base = serde_json::json!({
             "nonce": "n", "csrf_token": "t", "assets": { "css": "c", "js": "j", "icons": "i", "mark": "m" }, "lang": "en", "path": "/", "now": 0,
             "time_zone": "Europe/Zurich", "viewer": null, "flash": null, "banner": null,
-            "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "ok": true }, "page_title_error": false,
+            "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "stamp": null, "ok": true }, "page_title_error": false,
         });
         let page = serde_json::json!({ "checked_at": 0, "checks": [], "facts": [] });
         let shown = Templates::new(std::sync::Arc::new(Texts::english())).render("status.html", base, page).expect("it renders");
@@ -301,12 +303,15 @@ mod tests {
     #[test]
     fn every_word_of_the_desk_and_of_the_checks_is_there() {
         let texts = Texts::english();
-        let words = "wait-tag-trail wait-tag-account wait-tag-people wait-tag-message wait-trail wait-codes wait-invited wait-locked-accounts wait-keys \
+        let words = "wait-tag-trail wait-tag-account wait-tag-people wait-tag-message wait-trail wait-clock wait-codes wait-invited wait-locked-accounts wait-keys \
             wait-unknown wait-open wait-make wait-see card-people card-people-unit card-people-note card-evidence card-evidence-unit card-evidence-note \
             card-messages card-messages-unit card-messages-note card-denied card-denied-unit card-denied-note notice-other erased check-database \
             check-database-ok check-database-bad check-database-bad-remedy check-trail check-trail-ok check-trail-bad check-trail-remedy check-checkpoint \
             check-checkpoint-ok check-checkpoint-none check-checkpoint-late check-checkpoint-remedy check-clock check-clock-ok check-clock-bad \
-            check-clock-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
+            check-clock-bad-remedy check-clock-unknown check-clock-back check-clock-back-remedy banner-clock notice-alert-untimed check-unwitnessed \
+            check-unwitnessed-ok check-unwitnessed-ok-remedy check-timestamp check-timestamp-ok check-timestamp-none check-timestamp-none-remedy \
+            check-timestamp-never check-timestamp-never-remedy check-timestamp-trouble check-timestamp-trouble-remedy check-timestamp-stale \
+            check-timestamp-stale-remedy check-keys check-keys-ok check-keys-export check-keys-export-remedy check-folder check-folder-ok check-folder-wide \
             check-folder-wide-remedy check-folder-unread check-folder-unread-remedy check-mail check-mail-ok check-mail-none check-mail-none-remedy \
             check-room check-room-ok check-room-short check-room-short-remedy check-room-unread check-room-unread-remedy notice-alert-no-room banner-room \
             check-checkpoint-stalled check-checkpoint-stalled-remedy notice-alert-unsigned \

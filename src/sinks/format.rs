@@ -189,7 +189,7 @@ fn class_of(action: &str) -> (i64, i64) {
         "evidence.download" | "evidence.list" => (3004, 2),
         "evidence.delete" | "token.revoke" => (3004, 4),
         "trail.export" => (1008, 3),
-        "trail.new_origin" => (1008, 5),
+        "trail.new_origin" | "trail.clock" => (1008, 5),
         "message.send" => (6003, 1),
         "token.read" | "person.list" | "message.list" | "policy.read" | "config.read" => (6003, 2),
         action => match action.split('.').next() {

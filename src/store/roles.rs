@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 use super::{Schema, Store, StoreError};
 
 /// Tables that are only ever added to.
-const ONLY_ADDED_TO: &str = "audit_event, audit_chain, audit_checkpoint, audit_cosignature";
+const ONLY_ADDED_TO: &str = "audit_event, audit_chain, audit_checkpoint, audit_cosignature, audit_token";
 const MAY_REWRITE: &str = "select has_table_privilege('audit_event', 'update') or has_table_privilege('audit_chain', 'delete') \
      or has_table_privilege('audit_event', 'trigger') or pg_has_role((select relowner from pg_class where oid = 'audit_event'::regclass), 'member')";
 /// Characters of a role's name at most, as PostgreSQL has it.

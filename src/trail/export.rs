@@ -8,6 +8,7 @@ use countersign_audit::write::tile::{CHECKPOINT_PATH, TileId, all_bundles, all_t
 
 use super::{Error, read};
 use crate::core::fault::{Context as _, Fault};
+use crate::db::token::TokenRow;
 use crate::db::{Db, epoch};
 
 /// One file of an export.
@@ -21,6 +22,10 @@ pub enum Piece {
     Tile(TileId),
     /// The checkpoint with which an epoch ended: its number and size.
     Epoch(i64, i64),
+    /// The checkpoint of a time-stamp, as it was then.
+    Stamped(u64),
+    /// The token over it.
+    Token(u64),
 }
 
 /// What is exported: one log up to its newest checkpoint.
@@ -34,6 +39,8 @@ pub struct Export {
     pub note: String,
     /// Number and size of the epochs that ended within.
     pub ends: Vec<(i64, i64)>,
+    /// Sizes that have a time-stamp, the smallest first.
+    pub stamped: Vec<u64>,
 }
 
 /// What was written.
@@ -53,14 +60,25 @@ impl Export {
     pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
         let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
         let ends = epoch::ends(db, log, kept.size).await?.into_iter().map(|(n, seq)| (n, seq + 1)).collect();
-        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await?, ends })
+        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await?, ends, stamped: Vec::new() })
+    }
+
+    /// The same with the time-stamps there are.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn with_tokens(mut self, db: &Db) -> Result<Self, Error> {
+        let sizes = db.token_sizes(self.log, i64::try_from(self.size).context("log size")?).await?;
+        self.stamped = sizes.into_iter().filter_map(|size| u64::try_from(size).ok()).collect();
+        Ok(self)
     }
 
     /// Its files, the checkpoint first.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + use<> {
         let bundles = all_bundles(self.size).map(|(index, width)| Piece::Entries(index, width));
         let ends = self.ends.clone().into_iter().map(|(n, size)| Piece::Epoch(n, size));
-        std::iter::once(Piece::Checkpoint).chain(ends).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile))
+        let tokens = self.stamped.clone().into_iter().flat_map(|size| [Piece::Stamped(size), Piece::Token(size)]);
+        std::iter::once(Piece::Checkpoint).chain(ends).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile)).chain(tokens)
     }
 
     /// Path and bytes of one file.
@@ -73,12 +91,19 @@ impl Export {
             Piece::Entries(index, width) => (entries_path(index, width), self.entries(db, index, width).await?),
             Piece::Epoch(n, size) => (format!("epoch/{n}"), self.end(db, n, size).await?),
             Piece::Tile(tile) => (tile_path(&tile), self.hashes(db, &tile).await?),
+            Piece::Stamped(size) => (format!("tokens/{size}.note"), self.token(db, size).await?.note.into_bytes()),
+            Piece::Token(size) => (format!("tokens/{size}.token"), self.token(db, size).await?.token),
         })
     }
 
     async fn end(&self, db: &Db, n: i64, size: i64) -> Result<Vec<u8>, Error> {
         let kept = db.checkpoint_at(self.log, size).await?;
         Ok(kept.ok_or_else(|| Fault::new(format!("the checkpoint that ended epoch {n} of log {} is gone", self.log)))?.note.into_bytes())
+    }
+
+    async fn token(&self, db: &Db, size: u64) -> Result<TokenRow, Error> {
+        let found = db.token(self.log, i64::try_from(size).context("log size")?).await?;
+        Ok(found.ok_or_else(|| Fault::new(format!("the time-stamp over {size} entries of log {} is gone", self.log)))?)
     }
 
     async fn entries(&self, db: &Db, index: u64, width: u16) -> Result<Vec<u8>, Error> {
@@ -116,7 +141,7 @@ pub async fn folder(db: &Db, dir: &Path) -> Result<Report, Error> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => std::fs::create_dir_all(dir).context("make the export's folder")?,
         Err(_) => return Err(Error::NotEmpty(dir.to_owned())),
     }
-    let export = Export::newest(db, db.log().0).await?;
+    let export = Export::newest(db, db.log().0).await?.with_tokens(db).await?;
     let mut files = 0;
     for piece in export.pieces() {
         let (path, bytes) = export.piece(db, piece).await?;

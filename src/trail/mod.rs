@@ -3,6 +3,7 @@
 //! and an export holds exactly what its checkpoint covers.
 
 pub mod activity;
+pub mod clock;
 mod dossier;
 pub mod export;
 pub mod filter;
@@ -54,6 +55,8 @@ crate::acts! {
     SaveView = "view.save" on crate::policy::On,
     /// Delete such a view.
     DeleteView = "view.delete" on crate::policy::On,
+    /// Go on after the clock stood before the trail.
+    Clock = "trail.clock" on crate::policy::On,
     /// Take over a new origin.
     NewOrigin = "trail.new_origin" on crate::policy::On,
 }
@@ -88,6 +91,9 @@ pub enum Error {
     /// The parts of the trail agree: there is nothing to take over.
     #[error("the trail holds together; a new origin is only for one that does not")]
     NoFault,
+    /// The clock stands right: there is nothing to go on from.
+    #[error("the clock stands right, and did; there is nothing to go on from")]
+    ClockRight,
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),

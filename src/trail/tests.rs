@@ -69,6 +69,10 @@ allow = ["system"]
 category = "trail"
 says = ""
 allow = ["compliance"]
+[act."trail.clock"]
+category = "system"
+says = ""
+allow = ["console"]
 [act."trail.new_origin"]
 category = "system"
 says = ""
@@ -88,7 +92,7 @@ pub(super) fn render(name: &str, page: impl serde::Serialize) -> String {
     let assets = serde_json::json!({ "css": "c", "js": "j", "icons": "i", "mark": "m" });
     let base = serde_json::json!({
         "nonce": "n", "csrf_token": "t", "assets": assets, "lang": "en", "path": "/", "now": 0, "time_zone": "UTC", "viewer": null,
-        "flash": null, "banner": null, "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "ok": true }, "page_title_error": false,
+        "flash": null, "banner": null, "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "stamp": null, "ok": true }, "page_title_error": false,
     });
     crate::http::templates::Templates::new(Arc::new(crate::http::texts::Texts::english())).render(name, base, page).expect("it renders")
 }

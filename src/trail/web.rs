@@ -40,7 +40,7 @@ pub fn told(error: Error) -> http::Error {
         Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
         Error::TooMany => http::Error::conflict("too_many_of"),
         Error::Range => http::Error::field("first", "is not the beginning of a range of entries that can be reviewed"),
-        Error::NotEmpty(_) | Error::NoFault | Error::OwnAlone | Error::Differs | Error::Corrected => http::Error::conflict("state"),
+        Error::NotEmpty(_) | Error::NoFault | Error::ClockRight | Error::OwnAlone | Error::Differs | Error::Corrected => http::Error::conflict("state"),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }

@@ -56,14 +56,14 @@ pub(super) async fn post_export(_signed: Signed, Posted { ctx, mut fields }: Pos
         "bundle" => {
             // The bundle is the whole log: a part of it proves nothing.
             countersigned(&ctx).await?;
-            let bundle = Bundle::newest(db, filter.log).await?;
+            let bundle = Bundle::newest(db, filter.log).await?.with_tokens(db).await?;
             let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX));
             db.record(permit, detail).await?;
             Ok(attachment(Body::from_stream(tarred(db.clone(), bundle)).into_response(), "audit-export.tar", "application/x-tar"))
         }
         "evidence" => {
             countersigned(&ctx).await?;
-            let bundle = Bundle::newest(db, filter.log).await?;
+            let bundle = Bundle::newest(db, filter.log).await?.with_tokens(db).await?;
             let opening = if open.is_some() { opened(&ctx, &filter, &raw, &purpose, bundle.size).await? } else { Opening::default() };
             let detail = detail.with("checkpoint_size", i64::try_from(bundle.size).unwrap_or(i64::MAX)).with("opened", opening.values);
             db.record(permit, of_filter(detail, &raw)).await?;

@@ -110,6 +110,20 @@ async fn epochs_go_on_after_a_restart() {
     app.finish().await;
 }
 
+#[tokio::test]
+async fn epochs_end_also_while_the_clock_stands_before_the_trail() {
+    check_with(&[SHORT], async |app| {
+        let person = app.person(&[Role::Contributor]).await;
+        app.advance(-3600);
+        assert!(app.app.db.clock_is_back());
+        grown(app, &person, 3).await;
+        let report = verified(app, &exported(app, "export").await, None);
+        assert_eq!(report.exit_code(), 0, "{}", report.to_text());
+        assert!(app.app.db.clock_is_back(), "only the console goes on");
+    })
+    .await;
+}
+
 /// Writes the export again with entry `at` another, everything chained on and signed with what a thief finds today.
 fn forge(dir: &Path, data: &Path, at: usize) {
     let log = SigningKey::from_seed(&seed(&data.join("keys/log")));

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod cli;
+mod clock;
 mod disk;
 mod epochs;
 mod evidence;
@@ -27,6 +28,7 @@ mod signer;
 mod sinks;
 mod statements;
 mod tidy;
+mod timestamp;
 mod trail;
 mod viewer;
 mod witness;

@@ -7,6 +7,7 @@ const ORDER: &[&[&str]] = &[
     &["core"],
     &["config"],
     &["log"],
+    &["client"],
     &["policy"],
     &["store"],
     &["vault"],
@@ -14,7 +15,7 @@ const ORDER: &[&[&str]] = &[
     &["blobs"],
     // `repeat` is here because `http` reads its header and every slice that makes things keeps answers with it.
     &["policies", "notices", "repeat", "cosign", "signer"],
-    &["sinks"],
+    &["sinks", "stamp"],
     &["http"],
     &["identity", "witness"],
     &["evidence", "messages", "trail"],
@@ -136,7 +137,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 27;
+const CHORES: usize = 29;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {

@@ -145,7 +145,8 @@ async fn each_fault_of_a_witness_is_told_and_harms_nothing() {
         witness.fails(fault.clone());
         let standing = round(&app).await;
         assert_eq!(states(&app).await, [class], "{fault:?}");
-        assert_eq!(standing.confirmed, None, "{fault:?}");
+        // The round that the server makes by itself may have had the empty log confirmed.
+        assert_eq!(standing.confirmed.map_or(0, |confirmed| confirmed.size), 0, "{fault:?}");
         assert!(!app.app.db.in_fault(), "{fault:?}");
     }
     // A clock that is far from ours.
@@ -194,7 +195,8 @@ async fn an_old_backup_put_back_is_caught_though_every_part_of_it_agrees() {
         // The folder is only a part of it there; the case of a witness that saw more covers it.
         return;
     }
-    let witness = TestWitness::start("w", &Clock::fixed(NOON)).await;
+    let clock = Clock::fixed(NOON);
+    let witness = TestWitness::start("w", &clock).await;
     let (mut app, _folder) = watched_by(&[&witness], 1, &[]).await;
     round(&app).await;
     app.installation.take().expect("open").close().await;
@@ -221,6 +223,7 @@ async fn an_old_backup_put_back_is_caught_though_every_part_of_it_agrees() {
     let found = integrity::compare(&app.app.db, &app.app.keeper).await.expect("compares");
     assert!(matches!(found.as_slice(), [one] if one.part == "witness" && one.what.contains("w.example")), "{found:?}");
     let app = app.new_origin().await;
+    clock.advance(app.app.db.clock().now() - clock.now());
     witness.book.trust(&app.app.keeper.signer().vkey("test.example/audit/2")).expect("trusted");
     assert!(!app.app.db.in_fault());
     assert_eq!(round(&app).await.confirmed.expect("the new log").by, 1);

@@ -19,6 +19,7 @@ use countersign_audit::verify::{
     kept::{self, Got, KEPT_MAX, Kept},
     moment,
     policy::{POLICY_BYTES_MAX, Policy},
+    stamped,
     vkey::Vkey,
     witnessed::Fresh,
 };
@@ -31,10 +32,12 @@ Examples:
   countersign-verify export/ --key 'example.com/audit/1+1a2b3c4d+AbCd...='
   countersign-verify export/ --policy auditor.policy --max-age 86400
   countersign-verify export/ --key auditor.vkey --checkpoint kept/2026-10 --checkpoint kept/2026-11
+  countersign-verify export/ --key auditor.vkey --tsa-roots tsa.pem
   countersign-verify export/ --key auditor.vkey --json | jq .integrity
 
 Usage: countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]...
-                          [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--json]
+                          [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--tsa-roots FILE]
+                          [--json]
 
   DIR                folder with `checkpoint` and `tile/entries/...`
   --key VKEY         verifier key, or a file that holds it; get it from the operator
@@ -47,6 +50,8 @@ Usage: countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]...
   --max-age SECONDS  most time since a quorum of the policy's witnesses cosigned
   --now TIME         what to take for now, as 2026-11-22T08:30:00Z; otherwise this
                      machine's clock
+  --tsa-roots FILE   certificates, in PEM, of the authorities whose time-stamps are
+                     believed; there must be one over the log's first entries
   --json             print the report as one line of JSON
   --help             print this
   --version          print the version
@@ -58,8 +63,7 @@ Exit codes:
   3  every entry is as it was signed, and the policy is not met
 ";
 
-const USAGE: &str =
-    "countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--json]; see --help";
+const USAGE: &str = "countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--tsa-roots FILE] [--json]; see --help";
 
 /// A key file is one line; more than this is not one.
 const KEY_BYTES_MAX: usize = 4096;
@@ -97,6 +101,7 @@ struct Words {
     kept: Vec<OsString>,
     max_age: Option<OsString>,
     now: Option<OsString>,
+    tsa_roots: Option<OsString>,
     json: bool,
 }
 
@@ -110,7 +115,7 @@ fn command(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             Some("--json") => words.json = true,
             Some(option) if option.starts_with('-') => {
                 let (name, joined) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(OsString::from(value))));
-                if !["--key", "--policy", "--checkpoint", "--epoch", "--max-age", "--now"].contains(&name) {
+                if !["--key", "--policy", "--checkpoint", "--epoch", "--max-age", "--now", "--tsa-roots"].contains(&name) {
                     return Err(format!("unknown option `{option}`"));
                 }
                 let value = joined.or_else(|| args.next()).ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -134,6 +139,7 @@ impl Words {
             "--epoch" => &mut self.epoch,
             "--max-age" => &mut self.max_age,
             "--now" => &mut self.now,
+            "--tsa-roots" => &mut self.tsa_roots,
             _ if self.kept.len() >= KEPT_MAX => return Err(format!("`{name}` is given more than {KEPT_MAX} times")),
             _ => {
                 self.kept.push(value);
@@ -162,6 +168,7 @@ impl Words {
             policy: self.policy.as_deref().map(read_policy),
             kept: self.kept.iter().map(|file| Kept::read(Path::new(file))).collect(),
             fresh,
+            tsa_roots: self.tsa_roots.as_deref().map(|file| stamped::read_roots(Path::new(file))),
         };
         Ok(Command::Verify { dir, ask: Box::new(ask), json: self.json })
     }

@@ -6,7 +6,9 @@
 use std::{ops::Range, path::Path, sync::mpsc::sync_channel, thread};
 
 use super::{
-    Hash, base64, files,
+    Hash, base64,
+    clock::Times,
+    files,
     leaf::LEAF_BYTES_MAX,
     quick,
     report::Finding,
@@ -30,7 +32,7 @@ const WORTHWHILE: u64 = 8;
 pub(super) struct Bundle {
     pub(super) bytes: Result<Vec<u8>, Finding>,
     /// What is known when nothing is wrong with any of its entries but perhaps the link of the first.
-    pub(super) fine: Option<Fine>,
+    pub(super) fine: Option<Box<Fine>>,
 }
 
 /// A full bundle whose entries are in form, at their places, linked, and end no epoch.
@@ -40,10 +42,8 @@ pub(super) struct Fine {
     pub(super) root: Hash,
     /// `_prev` of the first entry, as it stands there.
     pub(super) prev: Vec<u8>,
-    pub(super) first_ts: String,
-    pub(super) last_ts: String,
-    /// Entries that carry an earlier time than the one before them in the bundle.
-    pub(super) times_back: u64,
+    /// The times of all of them.
+    pub(super) times: Times,
 }
 
 /// The log whose bundles are read.
@@ -95,30 +95,26 @@ impl Log<'_> {
     fn look(self, index: u64) -> Bundle {
         let bytes = files::read(self.dir, &tiles::bundle_path(index, self.size), BUNDLE_BYTES_MAX);
         let is_full = tiles::width(0, index, self.size) == WIDTH;
-        let fine = bytes.as_ref().ok().filter(|_| is_full).and_then(|bytes| self.fine(index, bytes));
+        let fine = bytes.as_ref().ok().filter(|_| is_full).and_then(|bytes| self.fine(index, bytes)).map(Box::new);
         Bundle { bytes, fine }
     }
 
     fn fine(self, index: u64, bytes: &[u8]) -> Option<Fine> {
-        let mut fine =
-            Fine { hashes: Vec::with_capacity(256), root: [0; 32], prev: Vec::new(), first_ts: String::new(), last_ts: String::new(), times_back: 0 };
-        let (mut rest, mut last_ts) = (bytes, "");
+        let mut fine = Fine { hashes: Vec::with_capacity(256), root: [0; 32], prev: Vec::new(), times: Times::default() };
+        let mut rest = bytes;
         for seq in index * WIDTH..(index + 1) * WIDTH {
             let (length, after) = rest.split_first_chunk::<2>()?;
             let (leaf, after) = after.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
             let seen = quick::look(leaf, seq, self.origin.as_bytes())?;
             match fine.hashes.last() {
                 Some(last) if seen.prev != base64::encode_hash(last) => return None,
-                Some(_) => fine.times_back += u64::from(seen.ts < last_ts),
-                None => {
-                    seen.prev.clone_into(&mut fine.prev);
-                    seen.ts.clone_into(&mut fine.first_ts);
-                }
+                Some(_) => {}
+                None => seen.prev.clone_into(&mut fine.prev),
             }
+            fine.times.push(&seen);
             fine.hashes.push(tree::leaf_hash(leaf));
-            (rest, last_ts) = (after, seen.ts);
+            rest = after;
         }
-        last_ts.clone_into(&mut fine.last_ts);
         fine.root = tree::root(&fine.hashes);
         rest.is_empty().then_some(fine)
     }

@@ -8,13 +8,15 @@ use std::{ops::Range, path::Path};
 use super::{
     Error,
     ahead::{Bundle, Fine, Log, Next},
+    certificate::Roots,
     checkpoint::Checkpoint,
     epochs::{self, Epochs},
     files,
     kept::{Got, Kept, Marks},
     note::{self, NOTE_BYTES_MAX},
     policy::Policy,
-    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report},
+    report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report, TimeStamps},
+    stamped::{self, Stamps},
     stored::Tiles,
     survey,
     tiles::{self, WIDTH},
@@ -24,11 +26,8 @@ use super::{
 };
 
 /// What stays open whatever the verdict is.
-const NOT_CHECKED: [&str; 3] = [
-    "completeness: whether every act was entered, and whether what was entered is true",
-    "sealed values: commitments were not opened",
-    "time-stamps on the checkpoint",
-];
+const NOT_CHECKED: [&str; 2] =
+    ["completeness: whether every act was entered, and whether what was entered is true", "sealed values: commitments were not opened"];
 
 /// What an auditor gives and asks. Keys, policy and kept checkpoints must have come by another way than the export.
 #[derive(Clone, Debug, Default)]
@@ -43,6 +42,8 @@ pub struct Ask {
     pub kept: Vec<Kept>,
     /// How new the checkpoint must be. Only a policy can meet it.
     pub fresh: Option<Fresh>,
+    /// Whose time-stamps are believed; with this, there must be one.
+    pub tsa_roots: Option<Got<Roots>>,
 }
 
 /// Checks the export in `dir` against `key`, which must have been got by another way than `dir`.
@@ -67,6 +68,7 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
     if policy.is_none() {
         report.not_checked.push("witnesses: cosignatures on the checkpoint".to_owned());
     }
+    stamped::expect(ask.tsa_roots.is_some(), &mut report);
     match open(dir, ask, &mut report) {
         Ok(Opened { key, checkpoint, note }) => {
             report.origin = Some(checkpoint.origin.clone());
@@ -74,9 +76,12 @@ pub fn examine(dir: &Path, ask: &Ask) -> Report {
             report.root = Some(checkpoint.root);
             let marks = Marks::open(&ask.kept, &key, &checkpoint, &mut report);
             let epochs = Epochs::new(dir, &key, ask.epoch.as_ref().and_then(|epoch| epoch.as_ref().ok()));
-            let marks = entries(dir, &checkpoint, &note, (marks, epochs), &mut report);
+            let roots = ask.tsa_roots.as_ref().and_then(|roots| roots.as_ref().ok());
+            let stamps = roots.map(|roots| Stamps::open(dir, roots, &key, &checkpoint, &mut report)).unwrap_or_default();
+            let (marks, stamps) = entries(dir, &checkpoint, &note, (marks, stamps, epochs), &mut report);
             let as_signed = report.computed_root == Some(checkpoint.root);
             marks.finish(&ask.kept, as_signed, &mut report);
+            stamps.finish(&mut report);
         }
         Err(finding) => {
             report.add(finding);
@@ -97,6 +102,9 @@ fn open(dir: &Path, ask: &Ask, report: &mut Report) -> Result<Opened, Finding> {
     let refused = |(kind, what): &(Kind, String)| Finding { kind: *kind, seq: None, path: None, what: what.clone() };
     let given = ask.key.as_ref().map(|key| key.as_ref().map_err(refused)).transpose()?;
     let policy = ask.policy.as_ref().map(|policy| policy.as_ref().map_err(refused)).transpose()?;
+    if let Some(Err(refused_roots)) = &ask.tsa_roots {
+        return Err(refused(refused_roots));
+    }
     let given = given_key(given, policy)?;
     ask.epoch.as_ref().map(|epoch| epoch.as_ref().map_err(refused)).transpose()?;
     report.key = given.map(|key| key.named().short());
@@ -143,12 +151,13 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 }
 
 /// Reads every entry and fills in the verdict on them.
-fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (Marks, Epochs<'_>), report: &mut Report) -> Marks {
+fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epochs): (Marks, Stamps, Epochs<'_>), report: &mut Report) -> (Marks, Stamps) {
     let survey = survey::survey(dir, checkpoint.size, report);
     let mut replay = Replay {
         size: checkpoint.size,
         walker: Walker::new(&checkpoint.origin),
         marks,
+        stamps,
         epochs,
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
@@ -159,16 +168,14 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (M
         Next::Bundle(index, bundle) => replay.bundle(index, bundle),
         Next::Gap(range) => replay.gap(range),
     });
-    let Replay { walker, marks, epochs, tiles, report: framing, .. } = replay;
+    let Replay { walker, marks, stamps, epochs, tiles, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
     report.entries_checked = walk.size;
     report.tiles_checked = compared.tiles;
     report.computed_root = walk.whole.then_some(walk.root);
-    if walk.times_back > 0 {
-        report.notes.push(format!("{} entries carry an earlier time than the entry before them; `_seq` is the order", walk.times_back));
-    }
+    report.notes.extend(walk.clock.notes());
     let as_signed = report.computed_root == Some(checkpoint.root);
     let kept = walk.findings.len() as u64;
     walk.findings.into_iter().for_each(|finding| report.add(finding));
@@ -195,8 +202,8 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, epochs): (M
     if !survey.has_tiles && checkpoint.size > 0 {
         report.not_checked.push("hash tiles: there are none in this folder".to_owned());
     }
-    report.not_checked.extend(survey::beside(dir));
-    marks
+    report.not_checked.extend(survey::beside(dir, report.time_stamps != TimeStamps::NotAsked));
+    (marks, stamps)
 }
 
 /// The log being read again from its bundles.
@@ -204,6 +211,7 @@ struct Replay<'a> {
     size: u64,
     walker: Walker,
     marks: Marks,
+    stamps: Stamps,
     epochs: Epochs<'a>,
     tiles: Tiles<'a>,
     report: Report,
@@ -232,11 +240,12 @@ impl Replay<'_> {
     /// Takes a bundle at once, when there is nothing in it to look at one by one.
     fn whole(&mut self, index: u64, fine: &Fine) -> bool {
         let size = (index + 1) * WIDTH;
-        if self.marks.wants_before(size) || !self.walker.take_bundle(fine) {
+        if self.marks.wants_before(size) || self.stamps.wants_before(size) || !self.walker.take_bundle(fine) {
             return false;
         }
         self.tiles.push_tile(&fine.hashes, fine.root);
         self.marks.pass(size, || self.walker.root());
+        self.stamps.pass(size, &self.walker);
         true
     }
 
@@ -254,6 +263,7 @@ impl Replay<'_> {
             self.tiles.push(self.walker.last());
             if self.walker.is_whole() {
                 self.marks.pass(self.walker.size(), || self.walker.root());
+                self.stamps.pass(self.walker.size(), &self.walker);
                 if let Some(rotation) = self.walker.take_rotation() {
                     self.epochs.pass(self.walker.size() - 1, rotation, || self.walker.root());
                 }

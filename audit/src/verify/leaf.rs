@@ -76,6 +76,17 @@ impl Leaf {
             _ => None,
         }
     }
+
+    /// A number of the outermost object, e.g. `mono_us`.
+    pub(super) fn number(&self, key: &str) -> Option<i64> {
+        match &self.fields {
+            Value::Map(map) => match map.get(key) {
+                Some(Value::Int(number)) => Some(*number),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
 }
 
 /// A key, whether it must be there, and the check of its value.

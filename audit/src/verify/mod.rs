@@ -6,8 +6,11 @@
 mod ahead;
 mod base64;
 pub mod bundle;
+pub mod certificate;
 pub mod checkpoint;
+pub mod clock;
 pub mod cosign;
+mod der;
 pub mod epochs;
 mod error;
 mod files;
@@ -21,16 +24,19 @@ pub mod proof;
 mod quick;
 pub mod report;
 mod show;
+mod signature;
+pub mod stamped;
 mod stored;
 mod survey;
 mod tiles;
+pub mod token;
 pub mod tree;
 pub mod vkey;
 mod walker;
 pub mod witnessed;
 
 pub use error::Error;
-pub use report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report};
+pub use report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report, TimeStamps};
 pub use walker::{Walk, Walker};
 
 /// A SHA-256 digest.

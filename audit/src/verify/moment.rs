@@ -26,6 +26,17 @@ pub fn parse(text: &str) -> Result<u64, Error> {
     Ok(since_1970 * DAY + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19))
 }
 
+/// The time of an entry, in the one form that it has, in microseconds since 1970; none when it has another form or is earlier.
+pub(super) fn micros(ts: &str) -> Option<i64> {
+    if !leaf::is_time(ts.as_bytes()) {
+        return None;
+    }
+    let number = |from: usize, to: usize| ts.as_bytes()[from..to].iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
+    let days = days(number(0, 4), number(5, 7), number(8, 10)).checked_sub(days(1970, 1, 1))?;
+    let seconds = days * DAY + number(11, 13) * 3600 + number(14, 16) * 60 + number(17, 19);
+    i64::try_from(seconds * 1_000_000 + number(20, 26)).ok()
+}
+
 /// `YYYY-MM-DDTHH:MM:SSZ`, or the number of seconds for a year after 9999.
 #[must_use]
 pub fn show(seconds: u64) -> String {

@@ -1,6 +1,8 @@
 //! The short way through an entry that is as it must be: one look at its bytes, nothing copied. What it does not pass is read by
 //! the long way, which says what is wrong; so this may refuse what is fine, and must never pass what the long way refuses.
 
+use std::ops::Range;
+
 use super::leaf::{LEAF_BYTES_MAX, is_time};
 #[cfg(test)]
 use super::{
@@ -21,6 +23,8 @@ enum Form {
     Count,
     Name,
     Act,
+    Boot,
+    Mono,
     Text,
     Id,
     Origin,
@@ -31,7 +35,7 @@ enum Form {
     Object(&'static [Field]),
     List(&'static Form),
 }
-use Form::{Act, Count, Data, Hash, Id, List, Name, Object, One, Origin, Outcome, Text, Time};
+use Form::{Act, Boot, Count, Data, Hash, Id, List, Mono, Name, Object, One, Origin, Outcome, Text, Time};
 
 /// A key with its quotes and colon, whether it must be there, and what stands under it; in the order of the bytes.
 type Field = (&'static [u8], bool, Form);
@@ -41,14 +45,14 @@ const BODY: &[Field] = &[
     (b"\"action\":", true, Act),
     (b"\"actor\":", true, Object(ACTOR)),
     (b"\"app\":", true, Object(&[(b"\"build\":", true, Text), (b"\"ver\":", true, Text)])),
-    (b"\"boot\":", true, Text),
+    (b"\"boot\":", true, Boot),
     (b"\"category\":", true, Name),
     (b"\"change\":", false, List(&Object(&[(b"\"after_c\":", false, Hash), (b"\"before_c\":", false, Hash), (b"\"f\":", true, Text)]))),
     (b"\"data\":", false, Data),
     (b"\"id\":", true, Id),
     (b"\"idem\":", false, Text),
     (b"\"log\":", true, Origin),
-    (b"\"mono_us\":", true, Count),
+    (b"\"mono_us\":", true, Mono),
     (b"\"net\":", false, Object(&[(b"\"ip_c\":", false, Hash), (b"\"ua_c\":", false, Hash)])),
     (b"\"node\":", true, Text),
     (b"\"on_behalf_of\":", false, Text),
@@ -95,20 +99,24 @@ const KINDS: [u8; 256] = {
     kinds
 };
 
-/// What an entry says that its place in the chain needs.
+/// What an entry says that its place in the chain needs, and its times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Seen<'a> {
     /// `_prev` as it stands there.
     pub(super) prev: &'a [u8],
     /// `ts` as it stands there.
     pub(super) ts: &'a str,
+    /// `boot`, which has no escapes.
+    pub(super) boot: &'a str,
+    /// `mono_us`.
+    pub(super) mono: i64,
 }
 
 /// Looks at a leaf that must stand at `seq` in the log whose origin, as JSON, is `origin`. Passes no entry that ends an epoch.
 pub(super) fn look<'a>(leaf: &'a [u8], seq: u64, origin: &'a [u8]) -> Option<Seen<'a>> {
     // Of what follows only strings may hold bytes that are not ASCII, so that whole characters stand in whole strings.
     let text = if leaf.len() <= LEAF_BYTES_MAX { std::str::from_utf8(leaf).ok()? } else { return None };
-    let mut eye = Eye { bytes: leaf, at: 0, origin, ts: 0 };
+    let mut eye = Eye { bytes: leaf, at: 0, origin, ts: 0, boot: 0..0, mono: 0 };
     eye.pass(b"{\"_prev\":")?;
     let prev = eye.at + 1;
     eye.hash()?;
@@ -118,7 +126,7 @@ pub(super) fn look<'a>(leaf: &'a [u8], seq: u64, origin: &'a [u8]) -> Option<See
     }
     eye.pass(b",")?;
     eye.fields(BODY)?;
-    (eye.at == leaf.len()).then(|| Seen { prev: &leaf[prev..prev + HASH_CHARS], ts: &text[eye.ts..eye.ts + 27] })
+    (eye.at == leaf.len()).then(|| Seen { prev: &leaf[prev..prev + HASH_CHARS], ts: &text[eye.ts..eye.ts + 27], boot: &text[eye.boot], mono: eye.mono })
 }
 
 struct Eye<'a> {
@@ -127,6 +135,9 @@ struct Eye<'a> {
     origin: &'a [u8],
     /// Where `ts` begins.
     ts: usize,
+    /// Where `boot` stands.
+    boot: Range<usize>,
+    mono: i64,
 }
 
 impl Eye<'_> {
@@ -173,6 +184,15 @@ impl Eye<'_> {
         match form {
             Hash => self.hash(),
             Count => self.number().map(drop),
+            Boot => {
+                let from = self.at + 1;
+                self.boot = from..from + self.simple()?.len();
+                Some(())
+            }
+            Mono => {
+                self.mono = i64::try_from(self.number()?).ok()?;
+                Some(())
+            }
             Text => self.string(),
             Name => {
                 let name = self.simple()?;

@@ -31,6 +31,7 @@ fn agrees(leaf: &[u8], seq: u64) -> bool {
     let long = Leaf::parse(leaf).expect("the long way reads it");
     long.check(ORIGIN).expect("the long way passes it");
     assert_eq!((long.seq, long.text("ts")), (seq, Some(seen.ts)));
+    assert_eq!((long.text("boot"), long.number("mono_us")), (Some(seen.boot), Some(seen.mono)));
     assert_eq!(base64::encode(&long.prev).as_bytes(), seen.prev);
     assert_eq!(long.rotation(ORIGIN), Ok(None));
     true

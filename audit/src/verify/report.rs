@@ -155,6 +155,41 @@ impl Pin {
     }
 }
 
+/// Whether a trusted authority gave a time-stamp on a checkpoint that the log begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimeStamps {
+    /// One did.
+    Met,
+    /// None did, or it could not be told.
+    NotMet,
+    /// No roots were given.
+    #[default]
+    NotAsked,
+}
+
+impl TimeStamps {
+    /// `met`, `not_met` or `not_asked`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Met => "met",
+            Self::NotMet => "not_met",
+            Self::NotAsked => "not_asked",
+        }
+    }
+}
+
+/// What a time-stamp shows: so many entries were there at that time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamped {
+    /// Entries of the checkpoint.
+    pub size: u64,
+    /// When, in seconds since 1970.
+    pub time: u64,
+    /// Who says so.
+    pub tsa: String,
+}
+
 /// A witness's cosignature that was verified.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cosigned {
@@ -255,6 +290,12 @@ pub struct Report {
     pub freshness: Freshness,
     /// The kept checkpoints, in the order given.
     pub kept_checkpoints: Vec<KeptCheckpoint>,
+    /// Whether there is a time-stamp.
+    pub time_stamps: TimeStamps,
+    /// The one over the most entries.
+    pub time_stamped: Option<Stamped>,
+    /// How many tokens are those of trusted authorities over checkpoints that the log begins with.
+    pub tokens_checked: u64,
     /// Remarks that do not bear on the verdict.
     pub notes: Vec<String>,
     /// What this program did not check.
@@ -306,10 +347,10 @@ impl Report {
         }
     }
 
-    /// Whether what was asked of witnesses is met.
+    /// Whether what was asked of witnesses and time-stamps is met.
     #[must_use]
     pub fn is_policy_met(&self) -> bool {
-        self.quorum != Quorum::NotMet && self.freshness != Freshness::NotMet
+        self.quorum != Quorum::NotMet && self.freshness != Freshness::NotMet && self.time_stamps != TimeStamps::NotMet
     }
 
     /// The exit code: 0 ok, 1 wrong, 2 incomplete; 3 when nothing is wrong or absent, but the policy is not met.

@@ -7,7 +7,7 @@ use super::{
     Hash, base64,
     json::{self, Value},
     moment::show,
-    report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report},
+    report::{Finding, Freshness, Integrity, Kind, Pin, Quorum, Report, Stamped, TimeStamps},
 };
 
 impl Report {
@@ -51,6 +51,9 @@ impl Report {
             ("sealed_from", maybe(self.sealed_from, count)),
             ("size", maybe(self.size, count)),
             ("tiles_checked", count(self.tiles_checked)),
+            ("time_stamped", maybe(self.time_stamped.as_ref(), |s| object([("size", count(s.size)), ("time", count(s.time)), ("tsa", text(&s.tsa))]))),
+            ("time_stamps", text(self.time_stamps.as_str())),
+            ("tokens_checked", count(self.tokens_checked)),
         ]);
         json::render(&report) + "\n"
     }
@@ -60,7 +63,7 @@ impl Report {
     pub fn to_text(&self) -> String {
         let mut out = match self.integrity() {
             Integrity::Ok if self.is_policy_met() => "OK: every entry is as it was signed\n".to_owned(),
-            Integrity::Ok => "POLICY NOT MET: every entry is as it was signed, but witnesses do not show what was asked\n".to_owned(),
+            Integrity::Ok => "POLICY NOT MET: every entry is as it was signed, but witnesses or time-stamps do not show what was asked\n".to_owned(),
             Integrity::Wrong => "WRONG: what is here is not what was signed\n".to_owned(),
             Integrity::Incomplete => "INCOMPLETE: something is absent, so nothing is confirmed\n".to_owned(),
         };
@@ -133,6 +136,13 @@ impl Report {
             let by = if fresh.now_is_given { "as given" } else { "by this machine's clock" };
             let time = self.quorum_time.map_or_else(|| "no quorum supports a time".to_owned(), |time| format!("a quorum supports {}", show(time)));
             row("freshness", &format!("{verdict}: {time}; at most {} s before {} ({by})", fresh.max_age, show(fresh.now)));
+        }
+        if let Some(stamped) = &self.time_stamped {
+            let Stamped { size, time, tsa } = stamped;
+            let more = if self.tokens_checked > 1 { format!(", {} tokens in all", self.tokens_checked) } else { String::new() };
+            row("time-stamped", &format!(" the first {size} entries existed at {}, by {}{more}", show(*time), tsa.escape_debug()));
+        } else if self.time_stamps == TimeStamps::NotMet {
+            row("time-stamps", " none by an authority under the roots given");
         }
     }
 }

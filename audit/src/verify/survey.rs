@@ -66,13 +66,13 @@ pub(super) fn survey(dir: &Path, size: u64, report: &mut Report) -> Survey {
 }
 
 /// What lies beside the log and is not read, in words.
-pub(super) fn beside(dir: &Path) -> Option<String> {
+pub(super) fn beside(dir: &Path, tokens_read: bool) -> Option<String> {
     let mut names: Vec<String> = fs::read_dir(dir)
         .into_iter()
         .flatten()
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name != "checkpoint" && name != "tile" && name != super::epochs::FOLDER)
+        .filter(|name| !matches!(name.as_str(), "checkpoint" | "tile" | super::epochs::FOLDER) && (!tokens_read || name != "tokens"))
         .collect();
     names.sort();
     let (first, rest) = names.split_first()?;

@@ -15,6 +15,11 @@ pub fn leaf_hash(leaf: &[u8]) -> Hash {
     hasher.finalize().into()
 }
 
+/// SHA-256 of bytes that are no part of a tree.
+pub(super) fn sha256(bytes: &[u8]) -> Hash {
+    Sha256::digest(bytes).into()
+}
+
 /// `SHA-256(0x01 || left || right)`.
 #[must_use]
 pub fn node_hash(left: &Hash, right: &Hash) -> Hash {

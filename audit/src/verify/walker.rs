@@ -7,6 +7,7 @@ use super::{
     Error, Hash,
     ahead::Fine,
     base64,
+    clock::Clock,
     epochs::Rotation,
     json::{self, Value},
     leaf::Leaf,
@@ -32,8 +33,7 @@ pub struct Walker {
     last: Hash,
     /// Whether `last` is the hash that the next entry must name.
     linked: bool,
-    last_ts: String,
-    times_back: u64,
+    clock: Clock,
     /// How far `_seq` is off its place, so that one missing entry is one finding.
     shift: i128,
     suspect: Option<Suspect>,
@@ -67,8 +67,8 @@ pub struct Walk {
     pub findings: Vec<Finding>,
     /// How many findings there were in all.
     pub found: u64,
-    /// How many entries carry an earlier time than the one before them.
-    pub times_back: u64,
+    /// What their times show of the server's clock.
+    pub clock: Clock,
 }
 
 impl Walker {
@@ -83,8 +83,7 @@ impl Walker {
             taken: 0,
             last: [0; 32],
             linked: true,
-            last_ts: String::new(),
-            times_back: 0,
+            clock: Clock::default(),
             shift: 0,
             suspect: None,
             rotation: None,
@@ -129,8 +128,7 @@ impl Walker {
         if seen.prev != base64::encode_hash(&self.last) {
             return false;
         }
-        self.times_back += u64::from(*seen.ts < *self.last_ts);
-        seen.ts.clone_into(&mut self.last_ts);
+        self.clock.saw(self.place, &seen);
         true
     }
 
@@ -138,8 +136,7 @@ impl Walker {
     pub(super) fn take_bundle(&mut self, fine: &Fine) -> bool {
         let clean = self.linked && self.shift == 0 && self.suspect.is_none() && self.is_whole() && self.place.is_multiple_of(WIDTH);
         let (true, Some(last)) = (clean && fine.prev == base64::encode_hash(&self.last), fine.hashes.last()) else { return false };
-        self.times_back += fine.times_back + u64::from(fine.first_ts < self.last_ts);
-        self.last_ts.clone_from(&fine.last_ts);
+        self.clock.saw_all(self.place, &fine.times);
         (self.last, self.rotation) = (*last, None);
         self.tree.push_tile(fine.root);
         (self.place, self.taken) = (self.place + WIDTH, self.taken + WIDTH);
@@ -168,7 +165,7 @@ impl Walker {
             self.settle(None);
             self.place += count;
             (self.linked, self.shift) = (false, 0);
-            self.last_ts.clear();
+            self.clock.pass();
         }
     }
 
@@ -193,6 +190,11 @@ impl Walker {
     #[must_use]
     pub fn root(&self) -> Hash {
         self.tree.root()
+    }
+
+    /// The latest time that an entry so far carries.
+    pub(super) fn latest_ts(&self) -> &str {
+        self.clock.latest()
     }
 
     /// Number of leaves taken.
@@ -233,7 +235,7 @@ impl Walker {
         }
         self.findings.sort_by_key(|finding| finding.seq.unwrap_or(u64::MAX));
         let (size, whole) = (self.taken, self.is_whole());
-        Walk { size, whole, root, findings: self.findings, found: self.found, times_back: self.times_back }
+        Walk { size, whole, root, findings: self.findings, found: self.found, clock: self.clock }
     }
 
     fn link(&mut self, place: u64, bytes: &[u8], leaf: &Leaf) {
@@ -263,10 +265,7 @@ impl Walker {
             Ok(()) if leaf.seq == place => self.rotation = leaf.rotation(&self.origin).transpose(),
             Ok(()) => {}
         }
-        if let Some(ts) = leaf.text("ts") {
-            self.times_back += u64::from(*ts < *self.last_ts);
-            ts.clone_into(&mut self.last_ts);
-        }
+        self.clock.tick(place, leaf);
     }
 
     /// Decides an open suspicion by what the next entry names as its predecessor.

@@ -47,6 +47,8 @@ pub enum Error {
     },
     /// A text cannot be signed as a note, or a key name is not allowed.
     Note(&'static str),
+    /// A policy of time-stamps is not dotted numbers such as `1.3.6.1.4.1.32473.1`.
+    Policy,
 }
 
 impl fmt::Display for Error {
@@ -67,6 +69,7 @@ impl fmt::Display for Error {
                 write!(f, "tile {index} of level {level} is missing or too short")
             }
             Self::Note(why) => f.write_str(why),
+            Self::Policy => f.write_str("a policy of time-stamps is dotted numbers, as in `1.3.6.1.4.1.32473.1`"),
         }
     }
 }

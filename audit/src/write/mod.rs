@@ -13,6 +13,7 @@ pub mod leaf;
 pub mod proof;
 pub mod tile;
 pub mod time;
+pub mod token;
 pub mod tree;
 
 pub use error::Error;

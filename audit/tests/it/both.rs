@@ -135,7 +135,7 @@ pub fn report(line: &str) -> Value {
     serde_json::from_str(line).expect("JSON")
 }
 
-const DECIDED: [&str; 17] = [
+const DECIDED: [&str; 19] = [
     "cosignatures",
     "epoch_key",
     "epochs",
@@ -153,6 +153,8 @@ const DECIDED: [&str; 17] = [
     "root",
     "sealed_from",
     "size",
+    "time_stamped",
+    "time_stamps",
 ];
 
 /// What the format decides in a report.

@@ -1,4 +1,5 @@
-//! A log of more bundles than are read by one thread: what is told of it does not depend on who read it.
+//! A log of more bundles than are read by one thread.
+//! Must stay true: what is told of it does not depend on who read it.
 
 use crate::{
     both::Cases,

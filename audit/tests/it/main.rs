@@ -17,5 +17,6 @@ mod python;
 mod sealed;
 mod support;
 mod tamper;
+mod tokens;
 mod trees;
 mod witnesses;

@@ -116,7 +116,7 @@ fn a_report_tells_of_epochs_and_of_the_key_that_was_given() {
     for n in 1..=3 {
         let report = bundle::examine(&dir, &pinned(&epoch_vkey(n)));
         assert_eq!((report.exit_code(), report.epochs, report.sealed_from, report.pin), (0, Some(3), Some(11), Pin::Named), "{}", report.to_text());
-        assert_eq!(report.notes, Vec::<String>::new(), "the seal is no stranger's signature");
+        assert!(!report.notes.iter().any(|note| note.contains("signatures")), "the seal is no stranger's signature: {:?}", report.notes);
     }
     let report = bundle::examine(&dir, &pinned(&epoch_vkey(4)));
     assert_eq!((report.exit_code(), report.pin), (1, Pin::NotNamed));

@@ -6,6 +6,7 @@ pub mod person;
 pub mod reply;
 pub mod smtp;
 pub mod syslog;
+pub mod tsa;
 pub mod witness;
 
 use std::os::unix::fs::PermissionsExt as _;

@@ -8,6 +8,7 @@ mod forms;
 mod history;
 mod keys;
 mod order;
+mod stamps;
 mod witnessing;
 
 use std::process::Command;

@@ -1,0 +1,50 @@
+//! The one way this program asks another over HTTP: witnesses, time-stamping authorities, webhooks.
+//! Must stay true: a try ends in time, no redirect is followed, nothing is tried again by the library, no proxy of the
+//! environment is used, and of an answer no more is read than was allowed.
+
+use std::time::Duration;
+
+use reqwest::{Client, Response, redirect, retry};
+
+use crate::core::fault::{Context as _, Fault};
+
+/// A client whose tries end after `try_max` and that keeps at most `idle` connections to a host for the next one.
+///
+/// # Errors
+/// When it cannot be made: no certificates to trust.
+pub fn new(try_max: Duration, idle: usize) -> Result<Client, Fault> {
+    Client::builder()
+        .timeout(try_max)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .no_proxy()
+        .referer(false)
+        .pool_max_idle_per_host(idle)
+        .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .context("make a client")
+}
+
+/// Why a request got no answer, as a stable class.
+#[must_use]
+pub fn trouble(error: &reqwest::Error) -> &'static str {
+    if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "no_connection"
+    } else {
+        "connection_lost"
+    }
+}
+
+/// The whole answer; none when it breaks off or has more than `bytes_max`.
+pub async fn read(mut answer: Response, bytes_max: usize) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(part) = answer.chunk().await.ok()? {
+        if bytes.len() + part.len() > bytes_max {
+            return None;
+        }
+        bytes.extend_from_slice(&part);
+    }
+    Some(bytes)
+}
