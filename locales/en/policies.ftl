@@ -32,6 +32,7 @@ policy-group-account = The own account
 policy-group-identity = Guarding the door
 policy-group-people = People
 policy-group-evidence = Evidence
+policy-group-assessment = Assessments
 policy-group-messages = Messages
 policy-group-trail = Audit trail
 policy-group-system = Operation

@@ -85,6 +85,12 @@ pub enum Command {
     /// Be a witness of other people's logs; `--data DIR` is its own folder.
     #[command(subcommand)]
     Witness(WitnessCommand),
+    /// Catalogues of requirements.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Assessments.
+    #[command(subcommand)]
+    Assess(AssessCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -324,6 +330,43 @@ pub enum WitnessCommand {
     },
     /// Its key, the logs it watches and the forks it kept; exit 1 when there is one.
     Show {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Catalogues.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Print a built-in catalogue; needs no server.
+    Show {
+        /// Which: `nist-800-171-r2`.
+        key: String,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read an OSCAL catalogue in JSON, mend its known faults, and keep it where an installation is; else only check it.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Only check it.
+        #[arg(long)]
+        check: bool,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Assessments.
+#[derive(Debug, Subcommand)]
+pub enum AssessCommand {
+    /// The score of a JSON map of requirement ids to `met`, `not_met`, `partial` or `not_applicable`; needs no server.
+    Score {
+        /// The file.
+        file: PathBuf,
         /// JSON.
         #[arg(long)]
         json: bool,
