@@ -87,6 +87,7 @@ pub fn routes() -> Routes {
         .and(operate::web::routes())
         .and(identity::web::routes())
         .and(evidence::web::routes())
+        .and(assess::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
         .and(demo::routes())

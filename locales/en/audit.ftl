@@ -138,6 +138,7 @@ action-system-create = Describe a system
 action-system-edit = Change a system
 action-assessment-create = Begin an assessment
 action-assessment-bulk = Change many objectives
+action-assessment-export = Export statuses
 action-objective-assess = Assess an objective
 action-objective-link = Link evidence
 action-objective-unlink = Unlink evidence

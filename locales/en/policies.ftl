@@ -157,6 +157,7 @@ notice-password-changed = Your password was changed
 notice-totp-changed = Your authenticator was changed or reset
 notice-email-changed = Your e-mail address was changed
 notice-codes-changed = Your recovery codes were made anew
+notice-mention = You were mentioned in a comment on an objective
 notice-new-sign-in = Your account was used on a new device
 notice-alert-unwitnessed = An alert was raised: no quorum of witnesses confirms the audit trail
 notice-alert-no-room = An alert was raised: the disk is almost full

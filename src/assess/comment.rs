@@ -16,7 +16,7 @@ pub const COMMENT_CHARS_MAX: usize = 2000;
 /// People mentioned in one comment.
 const MENTIONS_MAX: usize = 10;
 /// The template of the notice.
-const TEMPLATE: &str = "mention";
+pub const MENTION: &str = "mention";
 
 crate::row! {
     /// A comment.
@@ -59,7 +59,7 @@ pub async fn comment(
         let people = state::people(db).await?.into_iter().filter(|p| p.id != *person && names.contains(&fold(&p.username)));
         for who in people.take(MENTIONS_MAX) {
             let args = [("by", name), ("objective", objective), ("path", &format!("/assess/{assessment}"))];
-            match Notice::prepare(db, "any", &who.id, TEMPLATE, &args).await {
+            match Notice::prepare(db, "any", &who.id, MENTION, &args).await {
                 // Deleted since they were listed.
                 Err(DbError::Erased) => {}
                 notice => notices.push(notice?),

@@ -6,10 +6,23 @@ mod comment;
 pub mod derive;
 pub mod framework;
 pub mod history;
+pub mod lines;
 pub mod proof;
+mod samples;
 pub mod sql;
 pub mod state;
 pub mod system;
+pub mod web;
+mod web_api;
+mod web_api_write;
+mod web_bulk;
+mod web_desk;
+mod web_list;
+mod web_objective;
+mod web_proof;
+mod web_requirement;
+mod web_score;
+mod web_uses;
 
 use crate::core::fault::Fault;
 use crate::core::id::AssessmentId;
@@ -18,7 +31,9 @@ use crate::db::DbError;
 use crate::policy::On;
 use crate::repeat;
 
-pub use comment::{COMMENT_CHARS_MAX, Comment, comment, comments};
+pub use comment::{COMMENT_CHARS_MAX, Comment, MENTION, comment, comments};
+pub use samples::demo_samples;
+pub use web_api::api_doc;
 
 /// Characters of a note, a justification, a description.
 pub const TEXT_CHARS_MAX: usize = 4000;
@@ -38,6 +53,8 @@ crate::acts! {
     CreateAssessment = "assessment.create" on On,
     /// Change many objectives at once.
     Bulk = "assessment.bulk" on On,
+    /// Export the statuses of all.
+    Export = "assessment.export" on On,
     /// Change one.
     Assess = "objective.assess" on On,
     /// Link evidence to it.
@@ -57,7 +74,7 @@ crate::acts! {
 }
 
 /// How far the work on an objective is. It says nothing about the finding.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Nobody began.
@@ -91,7 +108,7 @@ impl Stage {
 }
 
 /// What was found of an objective (32 CFR 170.24(b)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// It is met.
@@ -130,7 +147,7 @@ impl Finding {
 }
 
 /// How evidence was come by (SP 800-171A).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// Something was looked at.

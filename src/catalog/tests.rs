@@ -98,6 +98,16 @@ fn golden_scores() {
 }
 
 #[test]
+fn a_score_is_computed_in_a_moment() {
+    let (r2, statuses) = (Catalog::r2(), with(all(Status::NotMet), "3.12.4", Status::Met));
+    let began = std::time::Instant::now();
+    for _ in 0..100 {
+        assert_eq!(score(r2, &statuses).score, Some(-203));
+    }
+    assert!(began.elapsed().as_millis() < 500, "{:?} for a hundred", began.elapsed());
+}
+
+#[test]
 fn what_nobody_assessed_is_never_met() {
     let r2 = Catalog::r2();
     let nothing = score(r2, &Statuses::new());
@@ -260,6 +270,21 @@ fn a_catalogue_is_read_with_its_known_faults_mended() {
     assert_eq!(read.catalog.requirement("zz-3").expect("there").objectives[0].text.as_deref(), Some("Determine if it is so."));
     assert_eq!(read.catalog.requirement("zz-1.1").expect("there").objectives[0].id, "zz-1.1");
     assert!(!read.catalog.is_scored() && score(&read.catalog, &Statuses::new()).score.is_none());
+}
+
+#[test]
+fn a_catalogue_of_the_shape_of_r3_is_read() {
+    let control = |id: &str, rest: &str| format!("{{\"id\":\"SP_800_171_{id}\",\"title\":\"T\"{rest}}}");
+    let parts = ",\"params\":[{\"id\":\"A.03.01.01.ODP.01\",\"label\":\"time period\"}],\"parts\":[{\"name\":\"assessment-objective\",\"parts\":[{\"name\":\"assessment-objective\",\"props\":[{\"name\":\"label\",\"value\":\"A.03.01.01.f.02[01]\",\"class\":\"sp800-171a\"}],\"prose\":\"accounts are disabled after {{ insert: param, A.03.01.01.ODP.01 }}.\"}]}]";
+    let withdrawn = ",\"props\":[{\"name\":\"status\",\"value\":\"withdrawn\"}]";
+    let controls = [control("03.01.01", parts), control("03.01.13", withdrawn)].join(",");
+    let file = format!(
+        "{{\"catalog\":{{\"metadata\":{{\"title\":\"r3\"}},\"groups\":[{{\"id\":\"SP_800_171_03.01\",\"title\":\"Access Control\",\"controls\":[{controls}]}}]}}}}"
+    );
+    let read = oscal::read(file.as_bytes()).expect("reads");
+    assert_eq!((read.catalog.key.as_str(), read.catalog.counts(), read.withdrawn), ("nist-800-171-r3", (1, 1, 1), 1));
+    let (_, objective) = read.catalog.objective("A.03.01.01.f.02[01]").expect("there");
+    assert_eq!(objective.text.as_deref(), Some("accounts are disabled after [time period]."));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod support;
 
 mod account;
+mod assess;
 mod catalog;
 mod cli;
 mod disk;

@@ -292,3 +292,21 @@ fn every_test_that_security_md_names_exists() {
     }
     assert!(named > 30);
 }
+
+#[test]
+fn every_test_that_the_table_of_parity_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/parity-tracker.md")).expect("the table");
+    let all: String = ["src", "tests"].iter().flat_map(|r| sources(r, ".rs")).map(|(_, t)| t).collect();
+    let mut named = 0;
+    for row in text.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| there")) {
+        let here = row.trim_end_matches(" |").rsplit("| ").next().unwrap_or_default();
+        if ["not yet", "in the browser journeys"].contains(&here) {
+            continue;
+        }
+        let test = here.trim_matches('`');
+        named += 1;
+        assert!(all.contains(&format!("fn {test}(")), "docs/parity-tracker.md names `{test}`, which does not exist");
+    }
+    assert!(named > 15);
+}
