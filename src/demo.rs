@@ -150,6 +150,7 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
     };
     if let Some(actor) = actor(Role::Contributor) {
         evidence_samples(app, &actor).await?;
+        crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
     }
     if let Some(actor) = actor(Role::Messaging) {
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;

@@ -2,7 +2,9 @@
 //! `ARCHITECTURE.md` has the map; a module may import only from modules above its own in this list.
 
 pub mod app;
+pub mod assess;
 pub mod blobs;
+pub mod catalog;
 pub mod cli;
 pub mod config;
 pub mod core;

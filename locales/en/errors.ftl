@@ -16,6 +16,8 @@ error-405-title = That is not possible here
 error-405-text = This address does not take that kind of request.
 error-409-title = Someone was quicker
 error-409-text = This was changed in the meantime. Reload the page and look before you try again.
+error-412-title = Someone was quicker
+error-412-text = This was changed while you had it open. Reload the page and look before you try again.
 error-413-title = That is too big
 error-413-text = The most this server takes here is { $max }. Choose something smaller.
 error-413-plain-text = It is bigger than this server takes here. Choose something smaller.
@@ -52,6 +54,11 @@ error-409-last_admin-title = This is the last administrator
 
 ## By code: what a person reads when nothing more exact is known
 
+error-code-changed = This was changed meanwhile. Look at it again.
+error-code-if_match = Send `If-Match` with the ETag of what you saw.
+error-code-unproven = Nothing is complete without evidence, or a recorded interview, test or examination.
+error-code-last_proof = This is the last thing a complete objective rests on.
+error-code-not_scored = Only NIST SP 800-171 r2 has a score.
 error-code-not_found = There is nothing at this address, or nothing you may see. Check it, or start from the home page.
 error-code-method = This address does not take that kind of request.
 error-code-internal = Check whether your last change arrived before you try again. If this happens again, give the reference to the operator of this server.

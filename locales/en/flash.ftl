@@ -17,6 +17,10 @@ flash-text-sessions-ended = All sessions have ended.
 flash-text-deleted = The account is deleted.
 
 flash-text-uploaded = The file is stored.
+flash-text-system-made = The system is described.
+flash-text-system-changed = The system is changed.
+flash-text-assessment-made = The assessment has begun.
+flash-text-objective-kept = It is kept.
 flash-text-evidence-deleted = The evidence is deleted. Its entry and its hash stay.
 flash-text-message-sent = The message is on its way.
 flash-text-message-held = The message is held. The reason stands below.

@@ -33,6 +33,8 @@ mail-alert-integrity-fault-subject = The audit trail of Countersign is in doubt
 mail-alert-integrity-fault-text = The audit trail { $origin } came into doubt on { $at }. What does not agree: { $parts }.
 mail-alert-integrity-fault-now = Until this is resolved, only signing in, reading and exporting work.
 
+mail-mention-subject = You were mentioned in a comment
+mail-mention-text = { $by } mentioned you in a comment on the objective { $objective }.
 mail-review-due-subject = A review of the audit trail is due
 mail-review-due-text = Entries of the audit trail wait for a review, the oldest for more than { $days ->
     [one] a day

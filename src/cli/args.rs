@@ -88,6 +88,12 @@ pub enum Command {
     /// Sign checkpoints in a process of its own, under another user than the server; `--data DIR` is its own folder.
     #[command(subcommand)]
     Signer(SignerCommand),
+    /// Catalogues of requirements.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Assessments.
+    #[command(subcommand)]
+    Assess(AssessCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -380,6 +386,43 @@ pub enum SignerCommand {
     },
     /// The logs it signs, with their keys and how far they are signed.
     Show {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Catalogues.
+#[derive(Debug, Subcommand)]
+pub enum CatalogCommand {
+    /// Print a built-in catalogue; needs no server.
+    Show {
+        /// Which: `nist-800-171-r2`.
+        key: String,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read an OSCAL catalogue in JSON, mend its known faults, and keep it where an installation is; else only check it.
+    Import {
+        /// The file.
+        file: PathBuf,
+        /// Only check it.
+        #[arg(long)]
+        check: bool,
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Assessments.
+#[derive(Debug, Subcommand)]
+pub enum AssessCommand {
+    /// The score of a JSON map of requirement ids to `met`, `not_met`, `partial` or `not_applicable`; needs no server.
+    Score {
+        /// The file.
+        file: PathBuf,
         /// JSON.
         #[arg(long)]
         json: bool,

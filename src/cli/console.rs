@@ -26,8 +26,8 @@ use crate::policy::{Actor, On, Role};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
-/// Bytes of one request or answer at most.
-const LINE_MAX: u64 = 1 << 20;
+/// Bytes of one request at most, a whole catalogue among them, and of one answer.
+const LINE_MAX: u64 = 20 << 20;
 /// People listed at most.
 const PEOPLE_MAX: usize = 10_000;
 
@@ -80,6 +80,13 @@ pub enum Ask {
         /// The filters in use, as a query.
         filter: String,
     },
+    /// Keep a catalogue that was read from a file.
+    CatalogImport {
+        /// The catalogue as JSON.
+        body: String,
+        /// SHA-256 of the file.
+        sha256: String,
+    },
     /// Record a backup.
     BackupCreate,
     /// Record that the keys were exported.
@@ -130,7 +137,7 @@ async fn through_socket(folder: &DataFolder, ask: &Ask) -> Result<Value, Failure
     line.push(b'\n');
     write.write_all(&line).await.map_err(Failure::cannot)?;
     let mut answer = String::new();
-    BufReader::new(read.take(LINE_MAX * 16)).read_line(&mut answer).await.map_err(Failure::cannot)?;
+    BufReader::new(read.take(LINE_MAX)).read_line(&mut answer).await.map_err(Failure::cannot)?;
     let answer: Value = serde_json::from_str(&answer).map_err(|_| Failure::cannot("the running server gave no answer"))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Failure::cannot(error)),
@@ -233,6 +240,12 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             app.keeper.sign_or_wait().await.map_err(|e| e.to_string())?;
             ask_witnesses(app).await;
             Ok(json!({ "entry": id }))
+        }
+        Ask::CatalogImport { body, sha256 } => {
+            let catalog: crate::catalog::Catalog = serde_json::from_str(body).map_err(|e| format!("not a catalogue: {e}"))?;
+            let permit = app.policy.permit::<crate::assess::Import>(&console, &On::any("framework")).map_err(|d| d.need.because())?;
+            let id = crate::assess::framework::import(db, permit, &catalog, sha256).await.map_err(|e| e.to_string())?;
+            Ok(json!({ "id": id, "key": catalog.key }))
         }
         Ask::BackupCreate => {
             let permit = app.policy.permit::<crate::operate::Backup>(&console, &On::any("server")).map_err(|d| d.need.because())?;

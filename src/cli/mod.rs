@@ -4,6 +4,7 @@
 mod args;
 mod audit;
 mod backup;
+mod catalog;
 mod check;
 mod config;
 pub mod console;
@@ -126,6 +127,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(command) => backup::run(&inputs, command).await,
         Command::Witness(command) => witness::run(&inputs, command).await,
         Command::Signer(command) => signer::run(&inputs, command).await,
+        Command::Catalog(command) => catalog::run(&inputs, command).await,
+        Command::Assess(command) => catalog::assess(&command),
         Command::Config(command) => config::run(&inputs, &command),
         Command::Openapi => out::line(&crate::openapi::document().to_pretty_json().map_err(Failure::cannot)?),
         Command::Healthcheck => health::run(&inputs).await,

@@ -43,6 +43,14 @@ const TABLES: &[Table] = &[
     table!("review", "id", "id"),
     table!("saved_view", "id", "person_id"),
     table!("epoch", "vkey", "vkey"),
+    table!("framework", "id", "id"),
+    table!("system", "id", "id"),
+    table!("assessment", "id", "id"),
+    table!("objective_state", "objective", "assessment_id"),
+    table!("requirement_state", "requirement", "assessment_id"),
+    table!("objective_link", "evidence_id", "assessment_id"),
+    table!("objective_record", "id", "id"),
+    table!("objective_comment", "id", "id"),
 ];
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &{

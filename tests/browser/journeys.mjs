@@ -137,6 +137,28 @@ const journey = async (browser, js) => {
   await staff.waitForURL(/\/evidence\/evd_/, { timeout: 15000 });
   check(`${label}: the upload is shown`, (await staff.locator('main').innerText()).includes('policy <b>bold<i>.pdf'));
 
+  await staff.goto(`${server.url}/assess`);
+  await staff.fill('[name=name]', 'Core network');
+  await submit(staff, 'form[action="/assess/systems"] button');
+  await staff.fill('[name=assessment]', 'Self-assessment');
+  await submit(staff, 'form[action$="/assessments"] button');
+  const desk = staff.url();
+  check(`${label}: the desk has all objectives`, (await staff.locator('main').innerText()).includes('320 objectives.'), desk);
+  if (js) {
+    await staff.keyboard.press('/');
+    check(`${label}: / goes to the search`, await staff.evaluate(() => document.activeElement.id === 'q'));
+  }
+  await staff.fill('#q', '3.4.4');
+  await submit(staff, 'form[role=search] button');
+  await staff.locator('ul.steps a').first().click();
+  await staff.waitForLoadState('load');
+  await staff.selectOption('#f-evidence', { index: 0 });
+  await submit(staff, 'form[action$="/link"] button');
+  await staff.selectOption('#f-finding', 'met');
+  await staff.selectOption('#f-stage', 'complete');
+  await submit(staff, '#finding button.primary');
+  check(`${label}: the objective is verified`, (await staff.locator('main').innerText()).includes('Verified: found to be met'), staff.url());
+
   await staff.goto(`${server.url}/messages`);
   await staff.fill('[name=to]', '+1 415 555 2671');
   await staff.fill('[name=text]', 'Your appointment is on Tuesday at 10:00.');
@@ -174,7 +196,7 @@ const tour = async (browser) => {
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
     compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
-    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name'],
+    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11'],
     messaging: ['/', '/messages', 'message', '/messages/sandbox'],
     intake: ['/'],
     signedOut: ['/login', '/login?next=/audit', '/forgot', '/nowhere'],
@@ -207,6 +229,8 @@ const tour = async (browser) => {
         path = new URL(page.url()).pathname;
         check('a review is signed', /\/audit\/reviews\/rvw_/.test(path), page.url());
       }
+      if (path === 'system') path = await hrefs('/assess', /\/assess\/systems\/sys_[0-9a-f]{32}/);
+      if (path.startsWith('desk')) path = path.replace('desk', await hrefs('/assess', /\/assess\/asm_[0-9a-f]{32}/));
       if (path === 'message') path = await hrefs('/messages', /\/messages\/msg_[0-9a-f]{32}/);
       for (const [mode, width, scheme] of [['light', 1280, 'light'], ['dark', 1280, 'dark'], ['320', 320, 'light']]) {
         await page.setViewportSize({ width, height: 900 });

@@ -5,6 +5,8 @@
 mod support;
 
 mod account;
+mod assess;
+mod catalog;
 mod cli;
 mod disk;
 mod epochs;
