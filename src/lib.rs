@@ -5,6 +5,7 @@ pub mod app;
 pub mod blobs;
 pub mod cli;
 pub mod config;
+pub mod contacts;
 pub mod core;
 pub mod cosign;
 pub mod db;

@@ -8,6 +8,15 @@ messages-sandbox = The sandbox gateway is in use: nothing leaves this server.
 messages-sandbox-link = See what it delivered
 send-title = Send a message
 send-button = Send message
+count-button = Count parts
+message-length = Length
+text-length = { $segments ->
+    [one] { $segments } part
+   *[other] { $segments } parts
+}, { $encoding }, { $units } { $encoding ->
+    [GSM-7] septets
+   *[other] units
+}
 field-to = Phone number
 field-to-hint = With the country code, for example +1 415 555 2671
 field-text = Text

@@ -85,6 +85,12 @@ pub enum Command {
     /// Be a witness of other people's logs; `--data DIR` is its own folder.
     #[command(subcommand)]
     Witness(WitnessCommand),
+    /// Texts, before they are sent.
+    #[command(subcommand)]
+    Text(TextCommand),
+    /// Contacts.
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -324,6 +330,45 @@ pub enum WitnessCommand {
     },
     /// Its key, the logs it watches and the forks it kept; exit 1 when there is one.
     Show {
+        /// JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Texts.
+#[derive(Debug, Subcommand)]
+pub enum TextCommand {
+    /// Read a text from standard input, byte for byte, and say as JSON how it is encoded and how many parts it needs.
+    Segments {
+        /// JSON, as without it.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Contacts.
+#[derive(Debug, Subcommand)]
+pub enum ContactsCommand {
+    /// Read a file of contacts: each row is judged, and each refusal explained.
+    Import {
+        /// A file of comma-separated values in UTF-8, UTF-16 or Windows-1252, at most 1,000,000 rows.
+        file: PathBuf,
+        /// The list they come to.
+        #[arg(long, value_name = "NAME")]
+        list: String,
+        /// The country of numbers that do not begin with `+`, as in `US`.
+        #[arg(long, value_name = "REGION")]
+        region: Option<String>,
+        /// The column with the numbers, by its name or its place from 1; found by itself otherwise.
+        #[arg(long, value_name = "COLUMN")]
+        phone: Option<String>,
+        /// Take numbers of internet telephony too.
+        #[arg(long)]
+        voip: bool,
+        /// Only say what would become of the rows: no configuration and no database is used.
+        #[arg(long)]
+        dry_run: bool,
         /// JSON.
         #[arg(long)]
         json: bool,

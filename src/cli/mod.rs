@@ -7,12 +7,14 @@ mod backup;
 mod check;
 mod config;
 pub mod console;
+mod contacts;
 mod demo;
 mod health;
 mod keys;
 mod migrate;
 mod out;
 mod serve;
+mod text;
 mod user;
 mod witness;
 
@@ -124,6 +126,8 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Keys(command) => keys::run(&inputs, command).await,
         Command::Backup(command) => backup::run(&inputs, command).await,
         Command::Witness(command) => witness::run(&inputs, command).await,
+        Command::Text(command) => text::run(&command),
+        Command::Contacts(command) => contacts::run(&inputs, command).await,
         Command::Config(command) => config::run(&inputs, &command),
         Command::Openapi => out::line(&crate::openapi::document().to_pretty_json().map_err(Failure::cannot)?),
         Command::Healthcheck => health::run(&inputs).await,

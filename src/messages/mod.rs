@@ -4,7 +4,6 @@
 
 pub mod api;
 pub mod gateway;
-pub mod number;
 mod samples;
 pub mod sql;
 pub mod state;
@@ -16,12 +15,12 @@ use serde::{Deserialize, Serialize};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{JobId, MessageId, PersonId};
+use crate::core::number::Number;
 use crate::db::{Db, DbError, Detail};
 use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
 use crate::vault::{OpenError, Place};
-use number::Number;
 pub use samples::demo_samples;
 use state::State;
 

@@ -17,7 +17,7 @@ const ORDER: &[&[&str]] = &[
     &["sinks"],
     &["http"],
     &["identity", "witness"],
-    &["evidence", "messages", "trail"],
+    &["evidence", "contacts", "messages", "trail"],
     &["operate"],
     &["demo"],
     &["openapi", "orphans"],
