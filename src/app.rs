@@ -35,7 +35,7 @@ use crate::policies::Policies;
 use crate::policy::{Actor, On, Policy};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{demo, evidence, identity, messages, operate, sinks, trail};
+use crate::{contacts, demo, evidence, identity, messages, operate, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
 }
 
 /// Every route of the server.
@@ -87,6 +87,7 @@ pub fn routes() -> Routes {
         .and(operate::web::routes())
         .and(identity::web::routes())
         .and(evidence::web::routes())
+        .and(contacts::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
         .and(demo::routes())
@@ -282,6 +283,7 @@ pub fn statements() -> Vec<&'static str> {
         sinks::ALL,
         identity::sql::ALL,
         evidence::sql::ALL,
+        contacts::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
         operate::sql::ALL,

@@ -152,6 +152,7 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
         evidence_samples(app, &actor).await?;
     }
     if let Some(actor) = actor(Role::Messaging) {
+        crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
     }
     Ok(())

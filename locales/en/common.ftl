@@ -47,6 +47,7 @@ nav-section-proof = Proof
 nav-section-administration = Administration
 nav-home = Home
 nav-evidence = Evidence
+nav-contacts = Contacts
 nav-messages = Messages
 nav-campaigns = Campaigns
 nav-intake = Intake

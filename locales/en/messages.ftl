@@ -61,6 +61,7 @@ message-reason-refused = the gateway refused it
 message-reason-timeout = the answer did not come in time
 message-reason-gateway-fault = the gateway failed on the way
 message-reason-interrupted = the server stopped before an answer was recorded
+message-reason-number-stopped = the number had opted out or was blocked
 message-reason-erased = the number was erased
 message-reason-altered = the stored message was altered
 

@@ -35,6 +35,11 @@ macro_rules! for_each_id {
         $then!(RequestId, "req");
         $then!(ReviewId, "rvw");
         $then!(ViewId, "viw");
+        $then!(ContactId, "con");
+        $then!(ListId, "lst");
+        $then!(ConsentId, "cns");
+        $then!(StopId, "stp");
+        $then!(ImportId, "imp");
     };
 }
 
@@ -187,7 +192,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (13, 13));
+        assert_eq!((prefixes.len(), kinds), (18, 18));
     }
 
     proptest! {

@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::gateway::{self, SANDBOX};
 use super::state::State;
 use super::{Draft, Error, Happened, List, Listed, Message, Send, TEXT_CHARS_MAX};
+use crate::contacts::web::number_key;
 use crate::core::clock::Micros;
 use crate::core::id::MessageId;
-use crate::core::number::{Number, NumberError};
+use crate::core::number::Number;
 use crate::core::segment::{self, Segments};
 use crate::core::text::{Paragraph, TextError};
 use crate::http::form::{Fields, FormState};
@@ -35,6 +36,7 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::Repeat(error) => error.into(),
         Error::State => http::Error::conflict("state"),
+        Error::Stopped => http::Error::conflict("number_stopped").saying("This number has opted out or is blocked, so nothing is sent to it."),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }
@@ -67,21 +69,6 @@ impl Refused {
 /// Reads the number of a message.
 pub(super) fn number(app: &App, to: &str) -> Result<Number, Refused> {
     Number::parse(to, app.config.default_region.as_deref()).map_err(|error| Refused::new(error.code(), number_key(error, to)))
-}
-
-fn number_key(error: NumberError, to: &str) -> &'static str {
-    match error {
-        NumberError::Empty => "error-to-missing",
-        NumberError::BadCharacters => "error-to-characters",
-        NumberError::Extension => "error-to-extension",
-        NumberError::ScientificNotation => "error-to-scientific",
-        NumberError::NoCountry if to.trim_start().starts_with(['+', '\u{FF0B}']) => "error-to-country",
-        NumberError::NoCountry => "error-to-plus",
-        NumberError::TooShort => "error-to-short",
-        NumberError::TooLong => "error-to-long",
-        NumberError::NotValid => "error-to-invalid",
-        NumberError::KindNotAllowed => "error-to-kind",
-    }
 }
 
 /// Reads the text of a message.
@@ -186,7 +173,15 @@ async fn post_messages(Signed { person, .. }: Signed, Posted { ctx, mut fields }
         }
     };
     let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: None };
-    let sent = super::send(&app.db, permit, draft).await.map_err(told)?.answer;
+    let sent = match super::send(&app.db, permit, draft).await {
+        Ok(sent) => sent.answer,
+        Err(Error::Stopped) => {
+            let mut form = FormState::default().keep("to", to.as_str()).keep("text", typed.as_str());
+            form.wrong("to", app.text("error-number-stopped", &[]));
+            return again(&ctx, form).await;
+        }
+        Err(error) => return Err(told(error)),
+    };
     app.work.notify_one();
     Ok(ctx.go(&format!("/messages/{}", sent.id), if sent.is_queued() { "message-queued" } else { "message-held" }))
 }
@@ -326,12 +321,6 @@ fn masked(e164: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_country_and_an_unknown_one_are_told_apart() {
-        assert_eq!(number_key(NumberError::NoCountry, "415 555 2671"), "error-to-plus");
-        assert_eq!(number_key(NumberError::NoCountry, " +999 1"), "error-to-country");
-    }
 
     #[test]
     fn a_text_is_refused_with_its_reason() {

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod cli;
+mod contacts;
 mod contacts_cli;
 mod disk;
 mod evidence;

@@ -17,7 +17,9 @@ const ORDER: &[&[&str]] = &[
     &["sinks"],
     &["http"],
     &["identity", "witness"],
-    &["evidence", "contacts", "messages", "trail"],
+    // `messages` asks `contacts` whether a number may be written to.
+    &["contacts"],
+    &["evidence", "messages", "trail"],
     &["operate"],
     &["demo"],
     &["openapi", "orphans"],

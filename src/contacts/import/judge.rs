@@ -167,7 +167,7 @@ mod tests {
             ("US", "+14155552671;ext=7", "extension"),
             ("US", "1-800-FLOWERS", "bad_characters"),
             ("US", "+18005551212", "kind_not_allowed"),
-            ("MX", "+5215512345678", "not_valid"),
+            ("MX", "+5215512345678", "too_long"),
         ] {
             assert_eq!(judged(region, cell), right, "{region} {cell:?}");
         }
