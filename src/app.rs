@@ -36,7 +36,7 @@ use crate::policy::{Actor, On, Policy};
 use crate::signer::{LocalSigner, RemoteSigner};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, demo, evidence, identity, messages, operate, sinks, trail};
+use crate::{assess, contacts, demo, evidence, identity, messages, operate, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,7 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, assess::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
 }
 
 /// Every route of the server.
@@ -89,6 +89,7 @@ pub fn routes() -> Routes {
         .and(identity::web::routes())
         .and(evidence::web::routes())
         .and(assess::web::routes())
+        .and(contacts::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
         .and(demo::routes())
@@ -331,6 +332,7 @@ pub fn statements() -> Vec<&'static str> {
         identity::sql::ALL,
         evidence::sql::ALL,
         assess::sql::ALL,
+        contacts::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
         operate::sql::ALL,

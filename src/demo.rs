@@ -153,6 +153,7 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
         crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
     }
     if let Some(actor) = actor(Role::Messaging) {
+        crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
     }
     Ok(())

@@ -7,6 +7,7 @@ pub mod blobs;
 pub mod catalog;
 pub mod cli;
 pub mod config;
+pub mod contacts;
 pub mod core;
 pub mod cosign;
 pub mod db;

@@ -48,6 +48,7 @@ nav-section-administration = Administration
 nav-home = Home
 nav-evidence = Evidence
 nav-assess = Assessments
+nav-contacts = Contacts
 nav-messages = Messages
 nav-campaigns = Campaigns
 nav-intake = Intake

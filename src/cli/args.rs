@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::args_data::{AssessCommand, CatalogCommand, ContactsCommand, TextCommand};
 use crate::config::Inputs;
 
 /// Compliance evidence, messaging and intake on one verifiable audit trail.
@@ -94,6 +95,12 @@ pub enum Command {
     /// Assessments.
     #[command(subcommand)]
     Assess(AssessCommand),
+    /// Texts, before they are sent.
+    #[command(subcommand)]
+    Text(TextCommand),
+    /// Contacts.
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -386,43 +393,6 @@ pub enum SignerCommand {
     },
     /// The logs it signs, with their keys and how far they are signed.
     Show {
-        /// JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Catalogues.
-#[derive(Debug, Subcommand)]
-pub enum CatalogCommand {
-    /// Print a built-in catalogue; needs no server.
-    Show {
-        /// Which: `nist-800-171-r2`.
-        key: String,
-        /// JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Read an OSCAL catalogue in JSON, mend its known faults, and keep it where an installation is; else only check it.
-    Import {
-        /// The file.
-        file: PathBuf,
-        /// Only check it.
-        #[arg(long)]
-        check: bool,
-        /// JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// Assessments.
-#[derive(Debug, Subcommand)]
-pub enum AssessCommand {
-    /// The score of a JSON map of requirement ids to `met`, `not_met`, `partial` or `not_applicable`; needs no server.
-    Score {
-        /// The file.
-        file: PathBuf,
         /// JSON.
         #[arg(long)]
         json: bool,

@@ -40,6 +40,11 @@ macro_rules! for_each_id {
         $then!(AssessmentId, "asm");
         $then!(RecordId, "rec");
         $then!(CommentId, "cmt");
+        $then!(ContactId, "con");
+        $then!(ListId, "lst");
+        $then!(ConsentId, "cns");
+        $then!(StopId, "stp");
+        $then!(ImportId, "imp");
     };
 }
 
@@ -192,7 +197,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (18, 18));
+        assert_eq!((prefixes.len(), kinds), (23, 23));
     }
 
     proptest! {

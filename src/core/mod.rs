@@ -7,9 +7,11 @@ pub mod fault;
 pub mod folder;
 pub mod id;
 pub mod next;
+pub mod number;
 pub mod password;
 pub mod rng;
 pub mod room;
+pub mod segment;
 pub mod sheet;
 pub mod text;
 

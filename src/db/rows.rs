@@ -51,6 +51,15 @@ const TABLES: &[Table] = &[
     table!("objective_link", "evidence_id", "assessment_id"),
     table!("objective_record", "id", "id"),
     table!("objective_comment", "id", "id"),
+    table!("contact", "id", "import_id"),
+    table!("contact_list", "id", "id"),
+    // Imported in batches, merged by contact, or changed by list.
+    Table {
+        name: "list_member",
+        rows: "select t.list_id as key, coalesce(t.import_id, t.contact_id) as owner, t.last_audit_id, e.body, c.seq from list_member t left join audit_event e on e.id = t.last_audit_id left join audit_chain c on c.event_id = t.last_audit_id",
+    },
+    table!("consent", "id", "contact_id"),
+    table!("number_stop", "id", "id"),
 ];
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &{

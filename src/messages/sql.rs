@@ -5,7 +5,7 @@ pub const ATTEMPT: &str = "update message set state = 'sending', attempted_at = 
 pub const SETTLE: &str =
     "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and ended_at is null";
 
-pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
+pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
 pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
 pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
 pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'message.attempt', 'message.result') order by e.id desc limit 10";

@@ -8,6 +8,8 @@ mod account;
 mod assess;
 mod catalog;
 mod cli;
+mod contacts;
+mod contacts_cli;
 mod disk;
 mod epochs;
 mod evidence;

@@ -124,7 +124,7 @@ fn api_request(route: &Route, path: &str, token: Option<&str>, n: u8) -> Request
         "/api/v1/users/{id}/roles" => json!({ "roles": ["contributor"] }),
         "/api/v1/users/{id}" => json!({ "reason": "left the house" }),
         "/api/v1/tokens" => json!({ "name": "n", "days": 1, "scopes": ["token.revoke"] }),
-        _ => json!({}),
+        _ => crate::contacts::body(route.path, n),
     };
     request.header(header::CONTENT_TYPE, "application/json").body(Body::from(body.to_string())).expect("a request")
 }

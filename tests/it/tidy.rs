@@ -18,6 +18,8 @@ const ORDER: &[&[&str]] = &[
     &["sinks"],
     &["http"],
     &["identity", "witness"],
+    // `messages` asks `contacts` whether a number may be written to.
+    &["contacts"],
     &["evidence", "messages", "trail"],
     &["assess"],
     &["operate"],
