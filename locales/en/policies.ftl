@@ -33,6 +33,7 @@ policy-group-identity = Guarding the door
 policy-group-people = People
 policy-group-evidence = Evidence
 policy-group-assessment = Assessments
+policy-group-contacts = Contacts
 policy-group-messages = Messages
 policy-group-trail = Audit trail
 policy-group-system = Operation
