@@ -40,6 +40,7 @@ macro_rules! for_each_id {
         $then!(ConsentId, "cns");
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
+        $then!(InboundId, "inb");
     };
 }
 
@@ -192,7 +193,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (18, 18));
+        assert_eq!((prefixes.len(), kinds), (19, 19));
     }
 
     proptest! {

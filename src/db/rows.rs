@@ -49,9 +49,29 @@ const TABLES: &[Table] = &[
     },
     table!("consent", "id", "contact_id"),
     table!("number_stop", "id", "id"),
+    table!("contact_import", "id", "id"),
+    table!("inbound_event", "id", "id"),
 ];
 /// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[TABLES[0].rows, TABLES[1].rows, TABLES[2].rows, TABLES[3].rows, TABLES[4].rows, TABLES[5].rows, TABLES[6].rows, TABLES[7].rows];
+pub const SQL: &[&str] = &[
+    TABLES[0].rows,
+    TABLES[1].rows,
+    TABLES[2].rows,
+    TABLES[3].rows,
+    TABLES[4].rows,
+    TABLES[5].rows,
+    TABLES[6].rows,
+    TABLES[7].rows,
+    TABLES[8].rows,
+    TABLES[9].rows,
+    TABLES[10].rows,
+    TABLES[11].rows,
+    TABLES[12].rows,
+    TABLES[13].rows,
+    TABLES[14].rows,
+    TABLES[15].rows,
+    TABLES[16].rows,
+];
 
 crate::row! {
     /// A guarded row with its last entry.
