@@ -26,7 +26,7 @@ use crate::http::assets::Assets;
 use crate::http::headers::HeaderPolicy;
 use crate::http::limit::Limits;
 use crate::http::recently::Recently;
-use crate::http::state::Shared;
+use crate::http::state::{Imports, Shared};
 use crate::http::templates::Templates;
 use crate::http::texts::Texts;
 use crate::http::{App, Routes, assets, shell};
@@ -229,6 +229,7 @@ impl Installation {
             door: Arc::new(IdentityDoor::default()),
             recently: Recently::default(),
             work: Arc::new(tokio::sync::Notify::new()),
+            imports: Imports::default(),
             ready: AtomicBool::new(false),
             demo: folder.is_demo(),
             policies,
@@ -268,6 +269,7 @@ impl Installation {
         }
         self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
+        self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())
     }

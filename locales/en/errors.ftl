@@ -111,3 +111,15 @@ error-code-quota = This is more than your share of the storage. Delete what you 
 error-code-bad_idempotency_key = The Idempotency-Key is not one this server takes: 1 to 255 printable ASCII characters.
 error-code-secret_told = This request made a token before. Its secret was shown once, then. If it is lost, revoke that token and make another one with a new Idempotency-Key.
 error-code-idempotency_mismatch = This Idempotency-Key was used for another request. Take a new one.
+
+error-403-signature-title = This request is not signed
+error-code-signature = Its signature does not fit what was received. Nothing was kept.
+error-409-number_stopped-title = Nothing is sent to this number
+error-code-number_stopped = It has opted out or is blocked.
+error-409-contact_exists-title = This number has a contact already
+error-code-contact_exists = Change that contact, or merge the other one into it.
+error-409-name_taken-title = The name is taken
+error-code-name_taken = There is a list of this name already. Choose another name.
+error-412-if_match-title = Somebody else changed it
+error-code-if_match = Read it again, and send the change with the new ETag.
+error-428-if_match-title = Which version is changed?

@@ -56,6 +56,9 @@ attempt-interrupted = The server stopped before an answer of { $gateway } was re
 gateway-sandbox = Sandbox
 gateway-none = None
 
+action-message-receive = A message came in
+action-message-report = Report of a gateway
+
 message-reason-no-gateway = no gateway is set up
 message-reason-refused = the gateway refused it
 message-reason-timeout = the answer did not come in time

@@ -73,6 +73,19 @@ pub enum Ask {
         /// User name.
         username: String,
     },
+    /// Take a file of contacts over.
+    ContactsImport {
+        /// The file, as an absolute path.
+        file: std::path::PathBuf,
+        /// The list's name.
+        list: String,
+        /// The country of numbers without `+`.
+        region: Option<String>,
+        /// Numbers of internet telephony too.
+        voip: bool,
+        /// How it is read.
+        layout: Box<crate::contacts::import::layout::Layout>,
+    },
     /// Record an export and sign the head, so that what is exported is current.
     AuditExport {
         /// How.
@@ -231,6 +244,7 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             people::reset_totp(db, permit, &person).await.map_err(|e| e.to_string())?;
             Ok(json!({ "username": username, "totp": "reset" }))
         }
+        Ask::ContactsImport { file, list, region, voip, layout } => super::contacts::import_here(app, file, list, region.as_deref(), *voip, layout).await,
         Ask::AuditExport { format, filter } => {
             let permit = app.policy.permit::<crate::trail::Export>(&console, &On::any("trail")).map_err(|d| d.need.because())?;
             let detail = Detail::ok().with("format", format.as_str());

@@ -5,15 +5,25 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _};
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+use tokio_util::sync::CancellationToken;
 
 use super::args::ContactsCommand;
+use super::console::{Ask, call};
 use super::{Failure, out};
 use crate::config::Inputs;
+use crate::contacts;
 use crate::contacts::import::judge::Judge;
 use crate::contacts::import::layout::{Layout, Preview, Use};
-use crate::contacts::import::{HEAD_BYTES, ImportError, Importer, Tally};
+use crate::contacts::import::stage::{self, Arrived, Terms};
+use crate::contacts::import::{HEAD_BYTES, ImportError, Importer, Tally, load};
+use crate::core::fault::chain_of;
+use crate::core::id::ImportId;
 use crate::core::number::{Kinds, is_region};
+use crate::core::text::{Line, fold};
+use crate::http::App;
+use crate::policy::{Actor, On, Resource as _};
 
 /// Refusals that are shown to a person; programs get all.
 const SHOWN_MAX: usize = 20;
@@ -29,15 +39,12 @@ struct Wanted<'a> {
     voip: bool,
 }
 
-pub(super) async fn run(_inputs: &Inputs, command: ContactsCommand) -> Result<(), Failure> {
+pub(super) async fn run(inputs: &Inputs, command: ContactsCommand) -> Result<(), Failure> {
     match command {
-        ContactsCommand::Import { dry_run: false, .. } => {
-            Err(Failure::hinting("importing by this command is not there yet", "add --dry-run, or import on the page /contacts/import"))
-        }
-        ContactsCommand::Import { file, list, region, phone, voip, dry_run: _, json } => {
+        ContactsCommand::Import { file, list, region, phone, voip, dry_run: only_look, json } => {
             let region = region.map(|r| r.to_uppercase());
             let wanted = Wanted { file: &file, list: &list, region, phone: phone.as_deref(), voip };
-            dry_run(&wanted, json)
+            if only_look { dry_run(&wanted, json) } else { import(inputs, &wanted, json).await }
         }
     }
 }
@@ -64,14 +71,44 @@ fn told(path: &Path, error: &ImportError) -> Failure {
     }
 }
 
-fn dry_run(wanted: &Wanted<'_>, as_json: bool) -> Result<(), Failure> {
+/// Has the console take the file over: by the running server, or here.
+async fn import(inputs: &Inputs, wanted: &Wanted<'_>, as_json: bool) -> Result<(), Failure> {
+    let layout = layout_of(wanted)?.layout;
+    let file = std::fs::canonicalize(wanted.file).map_err(|e| Failure::cannot(format!("{}: {e}", wanted.file.display())))?;
+    let ask = Ask::ContactsImport { file, list: wanted.list.to_owned(), region: wanted.region.clone(), voip: wanted.voip, layout: Box::new(layout) };
+    let done = call(inputs, &ask).await?;
+    if as_json {
+        return out::json(&done);
+    }
+    let count = |key: &str| done[key].as_i64().unwrap_or(0);
+    let lines = [("rows", "rows"), ("new", "created"), ("known", "known"), ("duplicates", "duplicates"), ("refused", "refused")];
+    for (word, key) in lines {
+        out::line(&format!("{word:11} {:>9}", count(key)))?;
+    }
+    match done["error"].as_str() {
+        Some(error) => Err(Failure::cannot(format!("the file could not be read to its end: {error}"))),
+        None => Ok(()),
+    }
+}
+
+/// What a file looks like, as the arguments want it read.
+fn layout_of(wanted: &Wanted<'_>) -> Result<Preview, Failure> {
     if let Some(region) = wanted.region.as_deref().filter(|r| !is_region(r)) {
         return Err(Failure::hinting(format!("`{region}` is no region"), "name it by its two letters, as in --region US"));
     }
-    let (mut preview, file) = look(wanted.file)?;
+    let (mut preview, _) = look(wanted.file)?;
     if let Some(phone) = wanted.phone {
         preview.layout.choose_phone(phone).map_err(|e| told(wanted.file, &e))?;
     }
+    if preview.layout.phone().is_none() {
+        return Err(told(wanted.file, &ImportError::NoPhoneColumn { there: preview.layout.names() }));
+    }
+    Ok(preview)
+}
+
+fn dry_run(wanted: &Wanted<'_>, as_json: bool) -> Result<(), Failure> {
+    let preview = layout_of(wanted)?;
+    let (_, file) = look(wanted.file)?;
     let layout = &preview.layout;
     let judge = Judge { region: wanted.region.clone(), kinds: Kinds { voip: wanted.voip } };
     let mut importer = Importer::new(file, layout, judge, false).map_err(|e| told(wanted.file, &e))?;
@@ -131,4 +168,65 @@ fn words(wanted: &Wanted<'_>, layout: &Layout, tally: &Tally) -> String {
     }
     lines.push("Nothing was imported.".into());
     lines.join("\n")
+}
+
+/// Takes a file over as the console, from beginning to end.
+///
+/// # Errors
+/// One sentence.
+pub(super) async fn import_here(app: &App, file: &Path, list: &str, region: Option<&str>, voip: bool, layout: &Layout) -> Result<Value, String> {
+    let (db, console) = (&app.db, Actor::console());
+    let told = |e: contacts::Error| chain_of(&e);
+    let name = Line::parse(list, contacts::LIST_NAME_CHARS_MAX).map_err(|e| format!("the list's name {e}"))?;
+    let id = ImportId::new(db.clock(), db.rng());
+    let (sha256, bytes) = copied(app, file, &id).await?;
+    let file_name = file.file_name().and_then(|n| n.to_str()).and_then(|n| Line::parse(n, 200).ok()).unwrap_or_else(|| "contacts.csv".into());
+    let permit = app.policy.permit::<contacts::Stage>(&console, &On::any("import")).map_err(|d| d.need.because())?;
+    let arrived = Arrived { id: id.clone(), person: None, name: &file_name, sha256, bytes, layout };
+    stage::stage(db, permit, &arrived).await.map_err(told)?;
+    let there: Option<contacts::List> = db.query(contacts::sql::LIST_NAMED).bind(fold(&name)).optional().await.map_err(|e| e.to_string())?;
+    let list = match there {
+        Some(list) => list.id,
+        None => {
+            let permit = app.policy.permit::<contacts::MakeList>(&console, &On::any("list")).map_err(|d| d.need.because())?;
+            contacts::create_list(db, permit, &name, None).await.map_err(told)?.answer
+        }
+    };
+    let found = async || stage::find(db, &id).await.map_err(told)?.ok_or_else(|| "the import is gone".to_owned());
+    let import = found().await?;
+    let permit = app.policy.permit::<contacts::Begin>(&console, &import.on()).map_err(|d| d.need.because())?;
+    let judge = Judge { region: region.map(str::to_owned), kinds: Kinds { voip } };
+    stage::begin(db, permit, &import, &Terms { list, layout: layout.clone(), judge }).await.map_err(told)?;
+    load::work_on(app, &import, &CancellationToken::new()).await.map_err(told)?;
+    let done = found().await?;
+    let reasons: Value = serde_json::from_str(&done.reasons).unwrap_or_default();
+    Ok(json!({ "id": done.id, "state": done.state, "rows": done.rows_done, "created": done.created, "known": done.known,
+        "duplicates": done.duplicates, "refused": done.refused, "reasons": reasons, "error": done.error }))
+}
+
+/// Copies a file to where imports lie; gives its hash and its bytes.
+async fn copied(app: &App, from: &Path, id: &ImportId) -> Result<(String, u64), String> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    stage::make_folder(app).map_err(|f| f.chain())?;
+    let (from, to) = (from.to_owned(), stage::file_of(app, id));
+    let copy = move || {
+        let (mut file, mut hasher, mut bytes) = (File::open(&from)?, Sha256::new(), 0_u64);
+        let mut out = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&to)?;
+        let mut piece = vec![0; PIECE];
+        loop {
+            let count = file.read(&mut piece)?;
+            if count == 0 {
+                out.sync_all()?;
+                return Ok::<_, std::io::Error>((hex::encode(hasher.finalize()), bytes));
+            }
+            bytes += count as u64;
+            if bytes > stage::FILE_BYTES_MAX {
+                drop(std::fs::remove_file(&to));
+                return Err(std::io::Error::other("a file has at most 1 GB"));
+            }
+            hasher.update(&piece[..count]);
+            std::io::Write::write_all(&mut out, &piece[..count])?;
+        }
+    };
+    tokio::task::spawn_blocking(copy).await.map_err(|e| e.to_string())?.map_err(|e| format!("the file cannot be copied: {e}"))
 }

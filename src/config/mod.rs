@@ -16,6 +16,7 @@ mod stream;
 mod suggest;
 #[cfg(test)]
 mod tests;
+mod twilio;
 mod witness;
 
 use std::net::SocketAddr;
@@ -37,6 +38,7 @@ pub use crate::core::address::Cidr;
 pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
+pub use twilio::Twilio;
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -85,6 +87,8 @@ pub struct Config {
     pub stream: Stream,
     /// What is kept free on the disk.
     pub disk: Reserve,
+    /// The account at Twilio, if there is one.
+    pub twilio: Option<Twilio>,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use unicode_normalization::UnicodeNormalization as _;
+
 use crate::core::text::{Line, TextError};
 
 /// Characters of a name, a postal code, a tag, a field's name and its value.
@@ -92,6 +94,22 @@ impl Card {
         if wrong.is_empty() { Ok(Self { number: number.to_owned(), name, zone, postal, tags, fields }) } else { Err(wrong) }
     }
 
+    /// Makes a card of whatever a file says: what is too long is cut, what cannot be seen is left away, an unknown zone too.
+    #[must_use]
+    pub fn fitted(number: &str, raw: &Raw) -> Self {
+        let tags: Vec<String> = raw.tags.iter().take(TAGS_MAX).map(|tag| fit(tag, TAG_CHARS_MAX)).collect();
+        let fields = raw.fields.iter().map(|(name, value)| (fit(name, FIELD_NAME_CHARS_MAX), fit(value, FIELD_CHARS_MAX)));
+        let zone = raw.zone.trim();
+        let fitted = Raw {
+            name: fit(&raw.name, NAME_CHARS_MAX),
+            zone: if is_zone(zone) { zone.to_owned() } else { String::new() },
+            postal: fit(&raw.postal, POSTAL_CHARS_MAX),
+            tags,
+            fields: fields.filter(|(_, value)| !value.is_empty()).take(FIELDS_MAX).collect(),
+        };
+        Self::parse(number, &fitted).unwrap_or_else(|_| Self { number: number.to_owned(), ..Self::default() })
+    }
+
     /// Takes from another card what this one does not say.
     pub fn fill_from(&mut self, other: &Self) {
         for (own, theirs) in [(&mut self.name, &other.name), (&mut self.zone, &other.zone), (&mut self.postal, &other.postal)] {
@@ -142,6 +160,14 @@ pub fn is_zone(name: &str) -> bool {
     name.contains('/') && jiff::tz::TimeZone::get(name).is_ok()
 }
 
+/// One line of at most `max` characters, as [`Line`] takes it.
+fn fit(text: &str, max: usize) -> String {
+    let visible =
+        text.nfc().map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c }).filter(|c| Line::parse(&format!("a{c}a"), 3).is_ok());
+    let line: String = visible.collect();
+    line.trim().chars().take(max).collect::<String>().trim().to_owned()
+}
+
 fn line(text: &str, max: usize) -> Result<String, &'static str> {
     match Line::parse(text, max) {
         Ok(text) => Ok(text),
@@ -185,6 +211,21 @@ mod tests {
         fields.sort_unstable();
         let right = [("fields", "too_long"), ("name", "direction_character"), ("postal", "too_long"), ("tags", "too_many"), ("zone", "unknown_zone")];
         assert_eq!(fields, right);
+    }
+
+    #[test]
+    fn what_a_file_says_is_made_to_fit() {
+        let wild = Raw {
+            name: " a\nb\u{202E}c\0 ".into(),
+            zone: "EST5".into(),
+            postal: "1".repeat(30),
+            tags: (0..30).map(|n| format!("{n}{}", "x".repeat(60))).collect(),
+            fields: (0..100).map(|n| (format!("f{n}"), "y".repeat(600))).chain([("empty".into(), " ".into())]).collect(),
+        };
+        let card = Card::fitted("+14155552671", &wild);
+        assert_eq!((card.name.as_str(), card.zone.as_str(), card.postal.len()), ("a bc", "", 20));
+        assert_eq!((card.tags.len(), card.fields.len()), (TAGS_MAX, FIELDS_MAX));
+        assert!(card.fields.values().all(|v| v.len() == FIELD_CHARS_MAX) && card.tags.iter().all(|t| t.len() == TAG_CHARS_MAX));
     }
 
     #[test]

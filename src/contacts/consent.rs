@@ -6,8 +6,8 @@ use super::{Contact, Error, Lift, RecordConsent, Stop, index_of, is_stopped, sql
 use crate::core::clock::Micros;
 use crate::core::id::{ConsentId, PersonId, StopId};
 use crate::core::number::Number;
-use crate::db::{Db, DbError, Detail};
-use crate::policy::{On, Permit, Resource};
+use crate::db::{Db, DbError, Detail, Tx};
+use crate::policy::{Act, On, Permit, Resource};
 use crate::vault::{OpenError, Place};
 
 /// Characters of a consent's wording, and of a reason.
@@ -164,30 +164,77 @@ fn stop_place(id: &StopId) -> Place<'_> {
     Place { table: "number_stop", row: id.as_str(), column: "sealed" }
 }
 
-/// Stops messages to a number. Gives the stop; one of its kind that is in force stays the only one.
+/// A stop about to be written; what it takes beside a transaction is at hand.
+#[derive(Debug)]
+pub struct Halt {
+    id: StopId,
+    number_ix: String,
+    masked: String,
+    sealed: Vec<u8>,
+    kind: &'static str,
+    source: &'static str,
+}
+
+impl Halt {
+    /// Of a number, by the word of a `person` here or by a `message` of its own.
+    ///
+    /// # Errors
+    /// When the keys' database fails, or the number was erased.
+    pub async fn prepare(db: &Db, number: &Number, kind: &'static str, source: &'static str) -> Result<Self, Error> {
+        let id = StopId::new(db.clock(), db.rng());
+        let number_ix = index_of(db, number.e164());
+        let sealed = db.vault().seal(&format!("num_{number_ix}"), &stop_place(&id), number.e164().as_bytes()).await.map_err(DbError::from)?;
+        Ok(Self { id, number_ix, masked: number.masked(), sealed, kind, source })
+    }
+
+    /// Writes it in the transaction of an act that names it. Gives the stop in force: one of its kind that is there already
+    /// stays the only one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn write<A: Act>(&self, tx: &mut Tx<A>) -> Result<StopId, Error> {
+        // Whoever sends to this number waits here, or was first.
+        is_stopped(tx, &self.number_ix).await?;
+        let there: Option<(StopId,)> = tx.query(sql::STOP_IN_FORCE).bind(&self.number_ix).bind(self.kind).optional().await?;
+        if let Some((there,)) = there {
+            return Ok(there);
+        }
+        let now = tx.now();
+        let insert = tx.write(sql::INSERT_STOP).bind(&self.id).bind(&self.number_ix).bind(self.kind).bind(self.source);
+        insert.bind(self.masked.as_str()).bind(self.sealed.clone()).bind(now).execute().await?;
+        Ok(self.id.clone())
+    }
+}
+
+/// Stops messages to a number. Gives the stop in force.
 ///
 /// # Errors
 /// When the database fails, or the number was erased.
 pub async fn stop(db: &Db, permit: Permit<Stop>, number: &Number, kind: &'static str, source: &'static str, reason: &str) -> Result<StopId, Error> {
-    let id = StopId::new(db.clock(), db.rng());
-    let number_ix = index_of(db, number.e164());
-    let subject = format!("num_{number_ix}");
-    let sealed = db.vault().seal(&subject, &stop_place(&id), number.e164().as_bytes()).await.map_err(DbError::from)?;
-    let permit = permit.naming(&id).about(&subject);
+    let halt = Halt::prepare(db, number, kind, source).await?;
+    let permit = permit.naming(&halt.id).about(&format!("num_{}", halt.number_ix));
     let mut tx = db.begin(&permit).await?;
-    // Whoever sends to this number waits here, or was first.
-    is_stopped(&mut tx, &number_ix).await?;
-    let there: Option<Stopped> = tx.query(sql::STOP_OF).bind(&number_ix).bind(kind).optional().await?;
-    if let Some(there) = there {
-        return Ok(there.id);
+    let id = halt.write(&mut tx).await?;
+    if id != halt.id {
+        return Ok(id);
     }
-    let now = tx.now();
-    let insert = tx.write(sql::INSERT_STOP).bind(&id).bind(&number_ix).bind(kind).bind(source);
-    insert.bind(number.masked()).bind(sealed).bind(now).execute().await?;
     let detail = Detail::ok().with("kind", kind).with("source", source).personal("number", number.e164());
     let detail = if reason.is_empty() { detail } else { detail.personal("reason", reason) };
     tx.commit(permit, detail).await?;
     Ok(id)
+}
+
+/// Lifts the opt-out of a number whose owner asks for messages again, in the transaction of an act that names it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn lift_opt_out<A: Act>(tx: &mut Tx<A>, number_ix: &str) -> Result<Option<StopId>, Error> {
+    is_stopped(tx, number_ix).await?;
+    let there: Option<(StopId,)> = tx.query(sql::STOP_IN_FORCE).bind(number_ix).bind("opt_out").optional().await?;
+    let Some((there,)) = there else { return Ok(None) };
+    let now = tx.now();
+    tx.write(sql::LIFT).bind(&there).bind(now).execute().await?;
+    Ok(Some(there))
 }
 
 /// Lets messages go to a number again.

@@ -7,11 +7,12 @@ use serde::{Deserialize, Serialize};
 use super::card::Card;
 use super::{Contact, Create, Edit, Error, Merge, index_of, list, name_index, place, sql};
 use crate::core::fault::Context as _;
-use crate::core::id::ContactId;
+use crate::core::id::{ContactId, ImportId};
 use crate::core::number::Number;
 use crate::db::{Db, Detail, Tx};
 use crate::policy::{Act, Permit};
 use crate::repeat::{Once, Repeat};
+use crate::vault::DataKey;
 
 /// What somebody is told who made a contact.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,6 +78,32 @@ async fn tags<A: Act>(tx: &mut Tx<A>, id: &ContactId, card: &Card, anew: bool) -
         tx.query(sql::TAG).bind(tag).bind(id).execute().await?;
     }
     Ok(())
+}
+
+/// Makes a contact of a row of an import, in the import's own transaction.
+///
+/// # Errors
+/// When the database fails.
+pub(super) async fn insert<A: Act>(tx: &mut Tx<A>, row: &Row<'_>) -> Result<ContactId, Error> {
+    let id = ContactId::new(row.db.clock(), row.db.rng());
+    let plain = serde_json::to_vec(row.card).context("write a contact")?;
+    let sealed = row.key.seal(&place(&id), &plain, row.db.rng());
+    let now = tx.now();
+    let insert = tx.write(sql::INSERT).bind(&id).bind(Some(row.import.to_string())).bind(row.number_ix).bind(name_index(row.db, &row.card.name));
+    let insert = insert.bind(row.number.masked()).bind(row.number.region()).bind(zone(row.card)).bind(sealed).bind(now);
+    insert.execute().await?;
+    tags(tx, &id, row.card, false).await?;
+    Ok(id)
+}
+
+/// A row of an import that becomes a contact.
+pub(super) struct Row<'a> {
+    pub db: &'a Db,
+    pub import: &'a ImportId,
+    pub number: &'a Number,
+    pub number_ix: &'a str,
+    pub card: &'a Card,
+    pub key: &'a DataKey,
 }
 
 /// Changes a contact from `version` on. Gives the new version.

@@ -14,9 +14,10 @@ mod samples;
 pub mod sql;
 pub mod web;
 mod web_edit;
+mod web_import;
 mod web_list;
 
-pub use consent::{Consent, NewConsent, Source, Stopped, WORDING_CHARS_MAX, consents, lift, of_number, record, stop, stopped, stops};
+pub use consent::{Consent, Halt, NewConsent, Source, Stopped, WORDING_CHARS_MAX, consents, lift, lift_opt_out, of_number, record, stop, stopped, stops};
 pub use keep::{Made, create, edit, find, merge};
 pub use list::{List, add, create as create_list, list, lists, lists_of, remove};
 pub use look::{Filter, Happened, Page, history, page};
@@ -60,6 +61,16 @@ crate::acts! {
     RemoveFrom = "list.remove" on On,
     /// Stop messages to a number: it opted out, or is blocked.
     Stop = "number.stop" on On,
+    /// Take in a file of contacts.
+    Stage = "import.stage" on On,
+    /// Read it into a list.
+    Begin = "import.begin" on On,
+    /// Stop reading it.
+    Cancel = "import.cancel" on On,
+    /// Take some of its rows over.
+    Batch = "import.batch" on On,
+    /// Record how it ended.
+    End = "import.end" on On,
     /// Let messages go to a number again.
     Lift = "number.lift" on On,
 }

@@ -55,13 +55,32 @@ pub const STOPS: &str = "select count(*) from number_stop where number_ix = $1 a
 pub const INSERT_STOP: &str =
     "insert into number_stop (id, number_ix, kind, source, masked, sealed, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 pub const LIFT: &str = "update number_stop set lifted_at = $3, last_audit_id = $1 where id = $2 and lifted_at is null";
+pub const STOP_IN_FORCE: &str = "select id from number_stop where number_ix = $1 and kind = $2 and lifted_at is null";
 pub const STOPPED: &str = "select id, number_ix, kind, source, masked, sealed, made_at, lifted_at from number_stop where id = $1";
 pub const STOPS_PAGE: &str =
     "select id, number_ix, kind, source, masked, sealed, made_at, lifted_at from number_stop where lifted_at is null and id < $1 order by id desc limit $2";
 pub const STOPS_OF: &str =
     "select id, number_ix, kind, source, masked, sealed, made_at, lifted_at from number_stop where number_ix = $1 and lifted_at is null order by id limit 2";
-pub const STOP_OF: &str =
-    "select id, number_ix, kind, source, masked, sealed, made_at, lifted_at from number_stop where number_ix = $1 and kind = $2 and lifted_at is null";
+
+pub const LIVE_ID_OF_NUMBER: &str = "select coalesce(merged_into, id) from contact where number_ix = $1";
+/// An import as `Import` reads it.
+macro_rules! import {
+    ($rest:literal) => {
+        concat!(
+            "select id, person_id, state, list_id, name_sealed, layout, region, voip, sha256, bytes, rows_done, created, known, duplicates, refused, reasons, error_bytes, bytes_done, error, made_at, begun_at, ended_at from contact_import ",
+            $rest
+        )
+    };
+}
+pub const IMPORT: &str = import!("where id = $1");
+pub const IMPORTS: &str = import!("where id > 'imp_' order by id desc limit 50");
+pub const RUNNING_IMPORTS: &str = import!("where state = 'running' order by id limit 10");
+pub const OLD_IMPORTS: &str = import!("where state = 'staged' and made_at < $1 order by id limit 100");
+pub const ENDED_IMPORTS: &str = import!("where ended_at < $1 and ended_at > $2 order by ended_at limit 1000");
+pub const INSERT_IMPORT: &str = "insert into contact_import (id, person_id, state, name_sealed, layout, voip, sha256, bytes, rows_done, created, known, duplicates, refused, reasons, error_bytes, bytes_done, made_at, last_audit_id) values ($2, $3, 'staged', $4, $5, 0, $6, $7, 0, 0, 0, 0, 0, '{}', 0, 0, $8, $1)";
+pub const BEGIN_IMPORT: &str = "update contact_import set state = 'running', list_id = $3, layout = $4, region = $5, voip = $6, begun_at = $7, last_audit_id = $1 where id = $2 and state = 'staged'";
+pub const BATCH_IMPORT: &str = "update contact_import set rows_done = $3, created = $4, known = $5, duplicates = $6, refused = $7, reasons = $8, error_bytes = $9, bytes_done = $10, last_audit_id = $1 where id = $2 and state = 'running' and rows_done = $11";
+pub const END_IMPORT: &str = "update contact_import set state = $3, error = $4, ended_at = $5, last_audit_id = $1 where id = $2 and ended_at is null";
 
 /// Every statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
@@ -96,8 +115,18 @@ pub const ALL: &[&str] = &[
     STOPS,
     INSERT_STOP,
     LIFT,
+    STOP_IN_FORCE,
     STOPPED,
     STOPS_PAGE,
+    LIVE_ID_OF_NUMBER,
+    IMPORT,
+    IMPORTS,
+    RUNNING_IMPORTS,
+    OLD_IMPORTS,
+    ENDED_IMPORTS,
+    INSERT_IMPORT,
+    BEGIN_IMPORT,
+    BATCH_IMPORT,
+    END_IMPORT,
     STOPS_OF,
-    STOP_OF,
 ];

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::card::Wrong;
 use super::{
-    Contact, Edit, Error, Export, Filter, List, See, Stop, consents, export, find, history, lists, lists_of, of_number, page, shown, web_edit, web_list,
+    Contact, Edit, Error, Export, Filter, List, See, Stop, consents, export, find, history, lists, lists_of, of_number, page, shown, web_edit, web_import,
+    web_list,
 };
 use crate::core::clock::Micros;
 use crate::core::id::{ContactId, ListId};
@@ -28,6 +29,7 @@ pub fn routes() -> Routes {
         .get("/contacts/{id}", Rule::Act("contact.list"), get_contact)
         .and(web_edit::routes())
         .and(web_list::routes())
+        .and(web_import::routes())
         .and(super::api::routes())
 }
 
@@ -39,7 +41,7 @@ pub fn told(error: Error) -> http::Error {
         Error::State => http::Error::conflict("state"),
         Error::NotFound => http::Error::not_found(),
         Error::Name => http::Error::conflict("name_taken").saying("There is a list of this name already."),
-        Error::TooMany => http::Error::conflict("too_many").saying("There are as many lists as there may be."),
+        Error::TooMany => http::Error::conflict("too_many_of"),
         Error::Repeat(error) => error.into(),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -130,7 +132,7 @@ pub(super) fn choices(lists: &[List]) -> Vec<Choice> {
 struct ListPage {
     q: String,
     list: String,
-    tag: String,
+    with_tag: String,
     wrong: Option<String>,
     lists: Vec<Choice>,
     items: Vec<Listed>,
@@ -207,7 +209,7 @@ async fn get_contacts(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
         may_export: app.policy.can::<Export>(&ctx.actor, &contacts()),
         q: look.q,
         list: look.list,
-        tag: look.tag,
+        with_tag: look.tag,
     };
     ctx.page("contacts/list.html", page).await
 }

@@ -45,6 +45,7 @@ macro_rules! for_each_id {
         $then!(ConsentId, "cns");
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
+        $then!(InboundId, "inb");
     };
 }
 
@@ -197,7 +198,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (23, 23));
+        assert_eq!((prefixes.len(), kinds), (24, 24));
     }
 
     proptest! {

@@ -60,6 +60,8 @@ const TABLES: &[Table] = &[
     },
     table!("consent", "id", "contact_id"),
     table!("number_stop", "id", "id"),
+    table!("contact_import", "id", "id"),
+    table!("inbound_event", "id", "id"),
 ];
 /// Every statement of this file, for the test that prepares them all.
 pub const SQL: &[&str] = &{

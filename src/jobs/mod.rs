@@ -21,7 +21,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{evidence, identity, messages, sinks};
+use crate::{contacts, evidence, identity, messages, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -124,6 +124,7 @@ async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     }
     crate::repeat::sweep(db, now).await.context("sweep answers")?;
     messages::sweep(db, now).await.context("sweep messages")?;
+    contacts::import::stage::sweep(app, now).await.context("sweep imports")?;
     let hours = u64::try_from(app.policies.retention.unreferenced_blob_hours).unwrap_or(24).max(24);
     let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
     if removed > 0 {

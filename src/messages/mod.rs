@@ -4,7 +4,10 @@
 
 pub mod api;
 pub mod gateway;
+mod hooks;
+pub mod inbound;
 mod samples;
+pub mod signature;
 pub mod sql;
 pub mod state;
 pub mod web;
@@ -22,6 +25,7 @@ use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
 use crate::vault::{OpenError, Place};
+pub use hooks::TWILIO;
 pub use samples::demo_samples;
 use state::State;
 
@@ -44,6 +48,10 @@ crate::acts! {
     Attempt = "message.attempt" on Message,
     /// Record what the gateway answered.
     Settle = "message.result" on Message,
+    /// Keep a message that came in.
+    Receive = "message.receive" on On,
+    /// Keep what a gateway says became of a message.
+    Report = "message.report" on On,
 }
 
 crate::row! {

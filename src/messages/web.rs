@@ -28,6 +28,7 @@ pub fn routes() -> Routes {
         .get("/messages/sandbox", Rule::Act("message.list"), get_sandbox)
         .get("/messages/{id}", Rule::Act("message.list"), get_message)
         .and(super::api::routes())
+        .and(super::hooks::routes())
 }
 
 /// How an error of this slice is told when no form shows it.

@@ -151,6 +151,33 @@ impl Vault {
         Ok(key)
     }
 
+    /// The data keys of many subjects, those that are new made durable together; none for whoever was erased.
+    ///
+    /// # Errors
+    /// When the keys' database fails.
+    pub async fn keys_for(&self, subjects: &[String]) -> Result<Vec<Option<Arc<DataKey>>>, OpenError> {
+        let (version, kek) = self.0.ring.newest();
+        let mut out = Vec::with_capacity(subjects.len());
+        let mut work = self.0.keys.begin().await.context("begin")?;
+        for subject in subjects {
+            let id = KeyId::new(&self.0.clock, &self.0.rng);
+            let plain = Zeroizing::new(self.0.rng.bytes::<32>());
+            let wrapped = kek.seal(&Place { table: "data_key", row: id.as_str(), column: "wrapped" }, plain.as_slice(), &self.0.rng);
+            let insert = work.query(INSERT).bind(&id).bind(subject).bind(version).bind(wrapped).bind(self.0.clock.now());
+            let made = insert.execute().await.context("keep a data key")? == 1;
+            out.push(made.then(|| DataKey::new(id.as_str(), plain.as_slice()).map(Arc::new)).flatten());
+        }
+        work.commit(None).await.context("keep data keys")?;
+        for (subject, key) in subjects.iter().zip(&mut out).filter(|(_, key)| key.is_none()) {
+            *key = match self.key_for(subject).await {
+                Ok(key) => Some(key),
+                Err(OpenError::Erased) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(out)
+    }
+
     async fn make(&self, subject: &str) -> Result<KeyRow, Fault> {
         let id = KeyId::new(&self.0.clock, &self.0.rng);
         let (version, kek) = self.0.ring.newest();

@@ -197,7 +197,7 @@ const tour = async (browser) => {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
     compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
     contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11'],
-    messaging: ['/', '/messages', 'message', '/messages/sandbox'],
+    messaging: ['/', '/messages', 'message', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported'],
     intake: ['/'],
     signedOut: ['/login', '/login?next=/audit', '/forgot', '/nowhere'],
   };
@@ -231,6 +231,22 @@ const tour = async (browser) => {
       }
       if (path === 'system') path = await hrefs('/assess', /\/assess\/systems\/sys_[0-9a-f]{32}/);
       if (path.startsWith('desk')) path = path.replace('desk', await hrefs('/assess', /\/assess\/asm_[0-9a-f]{32}/));
+      if (path === 'contact') path = await hrefs('/contacts', /\/contacts\/con_[0-9a-f]{32}/);
+      if (path === 'contact-edit') path = `${await hrefs('/contacts', /\/contacts\/con_[0-9a-f]{32}/)}/edit`;
+      if (path === 'lift') path = await hrefs('/contacts/stops', /\/contacts\/stops\/stp_[0-9a-f]{32}\/lift/);
+      if (path === 'import' || path === 'imported') {
+        await page.goto(`${url}/contacts/imports`);
+        const file = { name: 'spring.csv', mimeType: 'text/csv', buffer: Buffer.from('Name;Mobile;Note\nAnna;(415) 555-2671;=1+1\nExcel;1.41555E+10;\n') };
+        await page.setInputFiles('input[type=file]', file);
+        await Promise.all([page.waitForURL(/imports\/imp_/), page.click('form[data-upload] button')]);
+        if (path === 'imported') {
+          await page.fill('[name=list]', 'Spring');
+          await submit(page, 'form[action$="/begin"] button.primary');
+          await page.waitForSelector('form[action$="/refused"]');
+          check('an import explains its refusals', (await page.locator('main').innerText()).includes('scientific notation'));
+        }
+        path = new URL(page.url()).pathname;
+      }
       if (path === 'message') path = await hrefs('/messages', /\/messages\/msg_[0-9a-f]{32}/);
       for (const [mode, width, scheme] of [['light', 1280, 'light'], ['dark', 1280, 'dark'], ['320', 320, 'light']]) {
         await page.setViewportSize({ width, height: 900 });

@@ -149,6 +149,7 @@ async fn nothing_is_sent_to_a_stopped_number_whatever_becomes_of_its_contact() {
         person.post(&format!("{page}/stop"), &[("kind", "opt_out"), ("reason", "asked by telephone")]).await.expect(303);
         person.post(&format!("{page}/stop"), &[("kind", "opt_out")]).await.expect(303);
         person.get(&page).await.expect(200).says("Opted out");
+        person.get("/contacts").await.expect(200).says("Opted out");
         let form = person.post("/messages", &[("to", TO), ("text", "hello")]).await.expect(422).text();
         assert!(form.contains("has opted out or is blocked") && form.contains("hello"), "{form}");
         let token = person.token(&[Role::Messaging], &SCOPES).await;

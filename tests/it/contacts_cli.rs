@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::{Value, json};
 
-use crate::kill::{Out, finish, program};
+use crate::kill::{Out, Site, finish, program};
 
 /// Runs with bytes on standard input.
 fn with_input(args: &[&str], input: &[u8]) -> (i32, String, String) {
@@ -91,4 +91,29 @@ fn bad_files_are_refused_with_one_sentence_and_nothing_on_standard_output() {
     let absent = finish(&mut program(&["contacts", "import", "/nowhere/x.csv", "--list", "L", "--dry-run"])).expect(2);
     assert!(absent.err.contains("/nowhere/x.csv"), "{absent:?}");
     assert!(finish(&mut program(&["contacts", "import", "/", "--list", "L", "--dry-run"])).expect(2).err.contains("is not a file"));
+}
+
+#[test]
+fn the_console_takes_a_file_over_and_the_trail_says_so() {
+    let site = Site::new();
+    let file = site.beside("contacts.csv");
+    std::fs::write(&file, MESSY).expect("writes");
+    let import = |list: &str| site.run(&["contacts", "import", &file, "--list", list, "--region", "US", "--json"]).expect(0).json();
+    let first = import("Spring");
+    assert_eq!((&first["state"], &first["rows"], &first["created"], &first["duplicates"]), (&json!("done"), &json!(8), &json!(2), &json!(1)));
+    assert_eq!((&first["refused"], &first["reasons"]["lost_plus"]), (&json!(5), &json!(1)));
+    let again = import("spring");
+    assert_eq!((&again["created"], &again["known"]), (&json!(0), &json!(2)));
+    let out = site.beside("entries.jsonl");
+    site.run(&["audit", "export", "--format", "jsonl", "--out", &out]).expect(0);
+    let entries = std::fs::read_to_string(out).expect("reads");
+    for (act, times) in [("import.stage", 2), ("import.begin", 2), ("import.batch", 2), ("import.end", 2), ("list.create", 1)] {
+        assert_eq!(entries.matches(&format!("\"{act}\"")).count(), times, "{act}");
+    }
+    assert!(!entries.contains("4155552671") && !entries.contains("Anna"));
+    let left: Vec<_> = std::fs::read_dir(site.data().join("imports")).expect("a folder").filter_map(Result::ok).map(|e| e.file_name()).collect();
+    assert!(left.iter().all(|name| name.to_string_lossy().ends_with(".errors.csv")), "{left:?}");
+    let bad = site.beside("bad.csv");
+    std::fs::write(&bad, "name,city\nAnna,Boston\n").expect("writes");
+    assert!(site.run(&["contacts", "import", &bad, "--list", "L"]).expect(2).err.contains("no column looks like"));
 }

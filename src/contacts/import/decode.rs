@@ -81,12 +81,19 @@ pub struct Decoded<R> {
     /// The first byte of a pair whose second has not come yet, and a surrogate that waits for its other half.
     odd: Option<u8>,
     high: Option<u16>,
+    bytes: u64,
 }
 
 impl<R: Read> Decoded<R> {
     /// Of what follows the mark.
     pub fn new(from: R, encoding: Encoding) -> Self {
-        Self { from, encoding, raw: vec![0; PIECE], odd: None, high: None }
+        Self { from, encoding, raw: vec![0; PIECE], odd: None, high: None, bytes: 0 }
+    }
+
+    /// Bytes read so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
     }
 
     /// Puts the next text behind `out`; false at the end.
@@ -95,6 +102,7 @@ impl<R: Read> Decoded<R> {
     /// When the file cannot be read.
     pub fn more(&mut self, out: &mut Vec<u8>) -> std::io::Result<bool> {
         let count = self.from.read(&mut self.raw)?;
+        self.bytes += count as u64;
         if count == 0 {
             if self.odd.take().is_some() || self.high.take().is_some() {
                 push(out, char::REPLACEMENT_CHARACTER);

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::decode::{Encoding, detect};
 use super::rows::Rows;
 use super::{HEAD_BYTES, ImportError};
+use crate::contacts::card::{Card, Raw, tags_of};
+use crate::core::sheet::restore;
 
 /// What may stand between fields, the likelier first.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
@@ -142,6 +144,30 @@ impl Layout {
         rows.truncate(SHOWN);
         let layout = Self { encoding, mark, delimiter: char::from(delimiter), names_delimiter: named.is_some(), header, columns };
         Ok(Preview { layout, rows })
+    }
+
+    /// What a row says of a contact, what is too long cut and what cannot be seen left away.
+    #[must_use]
+    pub fn card(&self, number: &str, row: &[String]) -> Card {
+        let mut raw = Raw::default();
+        let (mut first, mut last) = (String::new(), String::new());
+        for (column, cell) in self.columns.iter().zip(row) {
+            let cell = restore(cell.trim());
+            match column.of {
+                Use::Phone | Use::Skip => {}
+                Use::Name => cell.clone_into(&mut raw.name),
+                Use::FirstName => cell.clone_into(&mut first),
+                Use::LastName => cell.clone_into(&mut last),
+                Use::Zone => cell.clone_into(&mut raw.zone),
+                Use::Postal => cell.clone_into(&mut raw.postal),
+                Use::Tags => raw.tags = tags_of(cell),
+                Use::Field => raw.fields.push((column.name.clone(), cell.to_owned())),
+            }
+        }
+        if raw.name.is_empty() {
+            raw.name = format!("{first} {last}");
+        }
+        Card::fitted(number, &raw)
     }
 
     /// The place of the column with the numbers.

@@ -5,7 +5,9 @@
 pub mod decode;
 pub mod judge;
 pub mod layout;
+pub mod load;
 pub mod rows;
+pub mod stage;
 
 use std::collections::HashSet;
 use std::io::Read;
@@ -25,7 +27,7 @@ pub const COLUMNS_MAX: usize = 256;
 /// Bytes from which the layout is told.
 pub const HEAD_BYTES: usize = 512 * 1024;
 /// Rows judged together, by all processors.
-const BATCH: usize = 4096;
+const BATCH: usize = 1024;
 /// Threads that judge.
 const THREADS_MAX: usize = 4;
 
@@ -111,6 +113,21 @@ pub enum Fate {
     Duplicate,
 }
 
+/// What became of the rows of one batch in the database.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct BatchDone {
+    /// Rows.
+    pub rows: i64,
+    /// New contacts.
+    pub created: i64,
+    /// Contacts that were there.
+    pub known: i64,
+    /// Rows whose number came before.
+    pub duplicates: i64,
+    /// Rows refused.
+    pub refused: i64,
+}
+
 /// A row with its number in the file (from 1, the header not counted) and its fields where they are wanted.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -132,6 +149,8 @@ pub struct Importer<R> {
     keeps: bool,
     seen: HashSet<u64>,
     read: u64,
+    /// Why nothing more can be read, once what stands before it was given.
+    broken: Option<ImportError>,
 }
 
 impl<R: Read> Importer<R> {
@@ -148,7 +167,29 @@ impl<R: Read> Importer<R> {
         for _ in 0..usize::from(layout.names_delimiter) + usize::from(layout.header) {
             rows.next()?;
         }
-        Ok(Self { rows, judge, phone, keeps, seen: HashSet::new(), read: 0 })
+        Ok(Self { rows, judge, phone, keeps, seen: HashSet::new(), read: 0, broken: None })
+    }
+
+    /// Goes past rows that were done before: their numbers count as seen.
+    ///
+    /// # Errors
+    /// When the file breaks a bound.
+    pub fn skip(&mut self, rows: u64) -> Result<(), ImportError> {
+        let keeps = std::mem::replace(&mut self.keeps, false);
+        while self.read < rows {
+            let left = usize::try_from(rows - self.read).unwrap_or(BATCH).min(BATCH);
+            if self.batch_of(left)?.is_none() {
+                break;
+            }
+        }
+        self.keeps = keeps;
+        Ok(())
+    }
+
+    /// Bytes of the file read so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.rows.bytes()
     }
 
     /// Rows read so far.
@@ -162,17 +203,31 @@ impl<R: Read> Importer<R> {
     /// # Errors
     /// When the file breaks a bound.
     pub fn batch(&mut self) -> Result<Option<Vec<Judged>>, ImportError> {
-        let mut cells: Vec<Option<String>> = Vec::with_capacity(BATCH);
+        self.batch_of(BATCH)
+    }
+
+    fn batch_of(&mut self, most: usize) -> Result<Option<Vec<Judged>>, ImportError> {
+        if let Some(error) = self.broken.take() {
+            return Err(error);
+        }
+        let mut cells: Vec<Option<String>> = Vec::with_capacity(most);
         let mut kept = Vec::new();
-        while cells.len() < BATCH {
-            let Some(row) = self.rows.next()? else { break };
+        while cells.len() < most {
+            let row = match self.rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) => {
+                    self.broken = Some(error);
+                    break;
+                }
+            };
             cells.push(row.get(self.phone).map(str::to_owned));
             if self.keeps {
                 kept.push(row.fields());
             }
         }
         if cells.is_empty() {
-            return Ok(None);
+            return self.broken.take().map_or(Ok(None), Err);
         }
         let judged = judge_all(&self.judge, &cells);
         let mut kept = kept.into_iter();

@@ -57,6 +57,8 @@ pub struct Rows<R> {
     text: Vec<u8>,
     at: usize,
     ended: bool,
+    /// A NUL byte follows the text at hand.
+    nul: bool,
     row: Row,
     /// Rows read so far, the header among them.
     count: u64,
@@ -77,9 +79,16 @@ impl<R: Read> Rows<R> {
             text: Vec::new(),
             at: 0,
             ended: false,
+            nul: false,
             row: Row::new(),
             count: 0,
         }
+    }
+
+    /// Bytes of the file read so far.
+    #[must_use]
+    pub const fn bytes(&self) -> u64 {
+        self.from.bytes()
     }
 
     /// The next row, or none at the end.
@@ -90,12 +99,18 @@ impl<R: Read> Rows<R> {
     pub fn next(&mut self) -> Result<Option<&Row>, ImportError> {
         let (mut filled, mut columns) = (0, 0);
         loop {
-            if self.at == self.text.len() && !self.ended {
+            // Without text the parser would take it for the end.
+            while self.at == self.text.len() && !self.ended {
+                if self.nul {
+                    return Err(ImportError::Nul { row: self.count + 1 });
+                }
                 self.text.clear();
                 self.at = 0;
                 self.ended = !self.from.more(&mut self.text).map_err(|e| ImportError::Unreadable(e.to_string()))?;
-                if self.text.contains(&0) {
-                    return Err(ImportError::Nul { row: self.count + 1 });
+                if let Some(at) = self.text.iter().position(|byte| *byte == 0) {
+                    // What stands before it is read first.
+                    self.text.truncate(at);
+                    self.nul = true;
                 }
             }
             let row = &mut self.row;
