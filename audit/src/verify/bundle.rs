@@ -10,9 +10,12 @@ use super::{
     checkpoint::Checkpoint,
     files,
     kept::{Got, Kept, Marks},
+    lead,
     leaf::LEAF_BYTES_MAX,
     note::{self, NOTE_BYTES_MAX},
+    opened::Values,
     policy::Policy,
+    pruned::Acts,
     report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Report},
     stored::Tiles,
     survey,
@@ -133,26 +136,33 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 /// Reads every entry and fills in the verdict on them.
 fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Report) -> Marks {
     let survey = survey::survey(dir, checkpoint.size, report);
+    let lead = lead::lead(dir, checkpoint.size, &survey, report);
     let mut replay = Replay {
         dir,
         size: checkpoint.size,
+        acts: Acts::new(lead),
         walker: Walker::new(&checkpoint.origin),
         marks,
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
-    for (range, is_there) in survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)) {
+    if lead > 0 {
+        lead::retained(dir, lead, checkpoint.size, &checkpoint.origin, &mut replay.acts, report);
+        (0..lead / WIDTH).for_each(|index| replay.pruned(index));
+    }
+    for (range, is_there) in survey.bundles.cover(lead / WIDTH..checkpoint.size.div_ceil(WIDTH)) {
         if is_there {
             range.for_each(|index| replay.bundle(index));
         } else {
             replay.gap(range);
         }
     }
-    let Replay { walker, marks, tiles, report: framing, .. } = replay;
+    let Replay { walker, marks, tiles, acts, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
     report.entries_checked = walk.size;
+    report.minimum_index = lead;
     report.tiles_checked = compared.tiles;
     report.computed_root = walk.whole.then_some(walk.root);
     if walk.times_back > 0 {
@@ -162,6 +172,10 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
     let kept = walk.findings.len() as u64;
     walk.findings.into_iter().for_each(|finding| report.add(finding));
     report.found += walk.found - kept;
+    let (told, found) = acts.findings();
+    told.iter().for_each(|finding| report.add(finding.clone()));
+    report.found += found - told.len() as u64;
+    values(dir, checkpoint.size, lead, &survey, &acts, report);
     report.take(framing);
     match compared.first_changed.filter(|_| !as_signed) {
         // The tiles are what was signed, so they say which entry is not.
@@ -177,7 +191,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
         let what = "the hashes of level 0 do not add up to the signed root";
         report.add(Finding::wrong(None, Some("tile/0".to_owned()), what.to_owned()));
     }
-    if report.found == 0 && !(as_signed && walk.size == checkpoint.size && compared.whole) {
+    if report.found == 0 && !(as_signed && walk.size + lead == checkpoint.size && compared.whole) {
         report.add(Finding::absent(None, "the export changed while it was read".to_owned()));
     }
     if !survey.has_tiles && checkpoint.size > 0 {
@@ -187,11 +201,37 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, marks: Marks, report: &mut Repor
     marks
 }
 
+/// Holds the values that lie beside the log, if any do, against the entries, which are read once more for it.
+fn values(dir: &Path, size: u64, lead: u64, survey: &survey::Survey, acts: &Acts, report: &mut Report) {
+    let Some(mut values) = Values::open(dir) else { return };
+    report.not_checked.retain(|line| !line.starts_with("sealed values"));
+    for (range, is_there) in survey.bundles.cover(lead / WIDTH..size.div_ceil(WIDTH)) {
+        if !is_there {
+            values.skip(range.end.saturating_mul(WIDTH));
+            continue;
+        }
+        for index in range {
+            let bytes = files::read(dir, &tiles::bundle_path(index, size), BUNDLE_BYTES_MAX).unwrap_or_default();
+            let (first, width) = (index * WIDTH, tiles::width(0, index, size));
+            let mut read = 0;
+            for (leaf, seq) in lead::leaves(&bytes).zip(first..first + width) {
+                values.take(seq, leaf, acts);
+                read += 1;
+            }
+            if read < width {
+                values.skip(first + width);
+            }
+        }
+    }
+    report.values_checked = Some(values.finish(report));
+}
+
 /// The log being read again from its bundles.
 struct Replay<'a> {
     dir: &'a Path,
     size: u64,
     walker: Walker,
+    acts: Acts,
     marks: Marks,
     tiles: Tiles<'a>,
     report: Report,
@@ -209,6 +249,7 @@ impl Replay<'_> {
             }
         };
         if read < expected {
+            self.acts.skip();
             self.walker.skip(expected - read);
             self.tiles.stand_in(index, read);
         }
@@ -224,10 +265,11 @@ impl Replay<'_> {
             }
             let (leaf, after) = after.split_at(length);
             // Findings are gathered by the walker and told when it is done.
+            self.acts.take(self.walker.place(), leaf);
             let _ = self.walker.push(leaf);
             self.tiles.push(self.walker.last());
             if self.walker.is_whole() {
-                self.marks.pass(self.walker.size(), || self.walker.root());
+                self.marks.pass(self.walker.place(), || self.walker.root());
             }
             rest = after;
             read += 1;
@@ -244,12 +286,22 @@ impl Replay<'_> {
         read
     }
 
+    /// Takes the hashes of a pruned bundle in its stead.
+    fn pruned(&mut self, index: u64) {
+        for hash in lead::hashes(self.dir, index, self.size).unwrap_or_default() {
+            self.walker.stand(hash);
+            self.tiles.push(hash);
+            self.marks.pass(self.walker.place(), || self.walker.root());
+        }
+    }
+
     /// Passes over bundles that are not there.
     fn gap(&mut self, range: Range<u64>) {
         let more = range.end - range.start - 1;
         let more = if more > 0 { format!(", and {more} after it") } else { String::new() };
         let path = tiles::bundle_path(range.start, self.size);
         self.report.add(Finding::absent(Some(path), format!("the file is missing{more}")));
+        self.acts.skip();
         self.walker.skip(range.end.saturating_mul(WIDTH).min(self.size) - range.start * WIDTH);
         self.tiles.pass(range);
     }

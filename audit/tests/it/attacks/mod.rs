@@ -7,6 +7,7 @@ mod forms;
 mod history;
 mod keys;
 mod order;
+mod taken;
 mod witnessing;
 
 use std::process::Command;
