@@ -35,7 +35,7 @@ use crate::policies::Policies;
 use crate::policy::{Actor, On, Policy};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{demo, evidence, identity, messages, operate, sinks, trail};
+use crate::{demo, evidence, identity, messages, operate, retention, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -77,7 +77,7 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
 }
 
 /// Every route of the server.
@@ -89,6 +89,7 @@ pub fn routes() -> Routes {
         .and(evidence::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
+        .and(retention::web::routes())
         .and(demo::routes())
         .and(crate::http::openapi::routes(&crate::openapi::document()))
 }
@@ -220,7 +221,9 @@ impl Installation {
             cosigner.look().await?;
             self.tasks.spawn(cosigner.clone().run(self.stop.clone()));
         }
-        self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
+        // Before anybody is served: what an old copy of the keys brought back is gone again.
+        let found = retention::erase::finish(&app.db, true).await?;
+        self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())
@@ -277,6 +280,8 @@ pub fn statements() -> Vec<&'static str> {
         crate::db::cosignature::SQL,
         integrity::SQL,
         crate::db::rows::SQL,
+        crate::db::keep::SQL,
+        crate::db::sealed::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,
         sinks::ALL,
@@ -284,6 +289,7 @@ pub fn statements() -> Vec<&'static str> {
         evidence::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
+        retention::sql::ALL,
         operate::sql::ALL,
         demo::ALL,
         crate::orphans::ALL,

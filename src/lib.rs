@@ -22,6 +22,7 @@ pub mod orphans;
 pub mod policies;
 pub mod policy;
 pub mod repeat;
+pub mod retention;
 pub mod sinks;
 pub mod store;
 pub mod trail;

@@ -2,10 +2,10 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{evidence, identity, messages, trail};
+use crate::{evidence, identity, messages, retention, trail};
 
 /// The whole document.
 #[must_use]
 pub fn document() -> OpenApi {
-    crate::http::openapi::document([identity::web::api_doc(), evidence::web::api_doc(), messages::api::api_doc(), trail::api_doc()])
+    crate::http::openapi::document([identity::web::api_doc(), evidence::web::api_doc(), messages::api::api_doc(), trail::api_doc(), retention::api_doc()])
 }

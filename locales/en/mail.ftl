@@ -38,6 +38,9 @@ mail-review-due-text = Entries of the audit trail wait for a review, the oldest 
     [one] a day
    *[other] { $days } days
 }: they begin at entry { $entry }. Look at them and sign them off here:
+mail-alert-keys-back-subject = Keys of erased people came back in Countersign
+mail-alert-keys-back-text = On { $at } the keys of { $keys } erased subjects were there again: the database of keys is an old copy.
+mail-alert-keys-back-now = They were destroyed again at once. Find out who restored it, and whether the copy lies elsewhere too.
 mail-alert-no-room-subject = The disk of Countersign is almost full
 mail-alert-no-room-text = On { $at } the disk of the data folder had { $free } MiB free; { $kept } MiB are kept for the audit trail.
 mail-alert-no-room-now = Until there is room again, only signing in, reading and exporting work. Then the rest works by itself.

@@ -35,6 +35,9 @@ macro_rules! for_each_id {
         $then!(RequestId, "req");
         $then!(ReviewId, "rvw");
         $then!(ViewId, "viw");
+        $then!(RetentionId, "rtn");
+        $then!(HoldId, "hld");
+        $then!(PruneId, "prn");
     };
 }
 
@@ -187,7 +190,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (13, 13));
+        assert_eq!((prefixes.len(), kinds), (16, 16));
     }
 
     proptest! {

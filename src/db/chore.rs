@@ -31,11 +31,15 @@ pub enum Chore {
     Sink,
     /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
+    /// The key of an erased subject is destroyed, its sealed values go.
+    Erasure,
+    /// What was pruned goes, bundle by bundle.
+    Prune,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -48,13 +52,15 @@ impl Chore {
         Self::Sandbox,
         Self::Sink,
         Self::Origin,
+        Self::Erasure,
+        Self::Prune,
     ];
 
     /// Whether its commit may wait a little for that of an act.
     #[must_use]
     pub const fn haste(self) -> Haste {
         match self {
-            Self::Throttle | Self::Fixed | Self::Origin => Haste::Urgent,
+            Self::Throttle | Self::Fixed | Self::Origin | Self::Erasure => Haste::Urgent,
             Self::SessionSeen
             | Self::TokenSeen
             | Self::Job
@@ -63,7 +69,8 @@ impl Chore {
             | Self::Witness
             | Self::Idempotency
             | Self::Sandbox
-            | Self::Sink => Haste::Patient,
+            | Self::Sink
+            | Self::Prune => Haste::Patient,
         }
     }
 
@@ -83,6 +90,8 @@ impl Chore {
             Self::Sandbox => &["sandbox_delivery"],
             Self::Sink => &["sink"],
             Self::Origin => &["audit_head", "audit_pending"],
+            Self::Erasure => &["erasure_done", "audit_payload"],
+            Self::Prune => &["fixed", "audit_payload", "audit_event", "prune_progress"],
         }
     }
 }

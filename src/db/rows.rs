@@ -21,7 +21,7 @@ macro_rules! table {
                 $key,
                 " as key, t.",
                 $owner,
-                " as owner, t.last_audit_id, e.body, c.seq from ",
+                " as owner, t.last_audit_id, e.body, c.log, c.seq from ",
                 $name,
                 " t left join audit_event e on e.id = t.last_audit_id left join audit_chain c on c.event_id = t.last_audit_id"
             ),
@@ -40,9 +40,28 @@ const TABLES: &[Table] = &[
     table!("message", "id", "id"),
     table!("review", "id", "id"),
     table!("saved_view", "id", "person_id"),
+    table!("erasure", "subject", "subject"),
+    table!("legal_hold", "id", "id"),
+    table!("retention", "id", "id"),
+    table!("audit_prune", "id", "id"),
 ];
 /// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[TABLES[0].rows, TABLES[1].rows, TABLES[2].rows, TABLES[3].rows, TABLES[4].rows, TABLES[5].rows, TABLES[6].rows, TABLES[7].rows];
+pub const SQL: &[&str] = &[
+    TABLES[0].rows,
+    TABLES[1].rows,
+    TABLES[2].rows,
+    TABLES[3].rows,
+    TABLES[4].rows,
+    TABLES[5].rows,
+    TABLES[6].rows,
+    TABLES[7].rows,
+    TABLES[8].rows,
+    TABLES[9].rows,
+    TABLES[10].rows,
+    TABLES[11].rows,
+    TABLES[12].rows,
+    TABLES[13].rows,
+];
 
 crate::row! {
     /// A guarded row with its last entry.
@@ -52,6 +71,7 @@ crate::row! {
         owner: Option<String>,
         last_audit_id: String,
         body: Option<Vec<u8>>,
+        log: Option<i64>,
         seq: Option<i64>,
     }
 }
@@ -68,6 +88,7 @@ pub fn guarded() -> Vec<&'static str> {
 /// # Errors
 /// When the database fails on the way.
 pub async fn unnamed(db: &Db) -> Result<Option<String>, Fault> {
+    let pruned = db.pruned_logs().await?;
     for table in TABLES {
         let mut rows = db.query(table.rows).stream::<Guarded>().context("read the guarded rows")?;
         while let Some(row) = rows.try_next().await.context("read the guarded rows")? {
@@ -75,6 +96,10 @@ pub async fn unnamed(db: &Db) -> Result<Option<String>, Fault> {
             let Some(body) = &row.body else { return Ok(told("names an entry that does not exist")) };
             if row.seq.is_none() && !is_linked(db, &row.last_audit_id).await? {
                 return Ok(told("names an entry that is not in the log"));
+            }
+            // What a pruned entry named is gone with it; that it may be gone is told by the walk over the entries.
+            if body.is_empty() && pruned.iter().any(|(log, done)| row.log == Some(*log) && row.seq.is_some_and(|seq| seq < *done)) {
+                continue;
             }
             let named = holds(body, &row.key) || row.owner.as_ref().is_some_and(|owner| holds(body, owner));
             if !named {

@@ -20,6 +20,8 @@ const STREAM_LATE: &str = "alert_stream_late";
 const STREAM_FILE: &str = "alert_stream_file";
 /// The template of [`Alert::NoRoom`].
 const NO_ROOM: &str = "alert_no_room";
+/// The template of [`Alert::KeysBack`].
+const KEYS_BACK: &str = "alert_keys_back";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -65,6 +67,11 @@ pub enum Alert {
         /// MiB that must be.
         kept_mib: u64,
     },
+    /// Keys of erased subjects were there again, and were destroyed again: the keys' database is an old copy.
+    KeysBack {
+        /// How many.
+        keys: i64,
+    },
 }
 
 /// Who is told, beside administrators on their page.
@@ -88,6 +95,7 @@ impl Alert {
             Self::StreamLate { .. } => STREAM_LATE,
             Self::StreamFile { .. } => STREAM_FILE,
             Self::NoRoom { .. } => NO_ROOM,
+            Self::KeysBack { .. } => KEYS_BACK,
         }
     }
 
@@ -102,6 +110,7 @@ impl Alert {
             }
             Self::StreamFile { path, what } => vec![("file", path.clone()), ("what", what.clone())],
             Self::NoRoom { free_mib, kept_mib } => vec![("free", free_mib.to_string()), ("kept", kept_mib.to_string())],
+            Self::KeysBack { keys } => vec![("keys", keys.to_string())],
         };
         args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -110,7 +119,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, STREAM_LATE, STREAM_FILE, NO_ROOM, KEYS_BACK].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -128,6 +137,7 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             ("trail.unwitnessed", serde_json::json!({ "origin": value("origin"), "entries": entries, "status_url": format!("{site}/status") }))
         }
         NO_ROOM => ("disk.reserve", serde_json::json!({ "free_mib": number("free"), "reserve_mib": number("kept"), "status_url": format!("{site}/status") })),
+        KEYS_BACK => ("erasure.keys_back", serde_json::json!({ "keys": number("keys"), "status_url": format!("{site}/status") })),
         STREAM_LATE => {
             let data = serde_json::json!({
                 "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
@@ -192,7 +202,8 @@ mod tests {
         let late = Alert::StreamLate { sink: "webhook h".into(), entries: 7, secs: 900, why: "timeout".into() };
         let file = Alert::StreamFile { path: "/x".into(), what: "cut".into() };
         let room = Alert::NoRoom { free_mib: 12, kept_mib: 256 };
-        for (alert, kind) in [(late, "stream.late"), (file, "stream.file"), (room, "disk.reserve")] {
+        let back = Alert::KeysBack { keys: 2 };
+        for (alert, kind) in [(back, "erasure.keys_back"), (late, "stream.late"), (file, "stream.file"), (room, "disk.reserve")] {
             assert!(is_alert(alert.template()));
             let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");
             let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");

@@ -18,6 +18,7 @@ mod messages;
 mod notices;
 mod orphans;
 mod repeat;
+mod retention;
 mod reviews;
 mod routes;
 mod sinks;

@@ -17,7 +17,7 @@ const ORDER: &[&[&str]] = &[
     &["sinks"],
     &["http"],
     &["identity", "witness"],
-    &["evidence", "messages", "trail"],
+    &["evidence", "messages", "trail", "retention"],
     &["operate"],
     &["demo"],
     &["openapi", "orphans"],
@@ -136,7 +136,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 24;
+const CHORES: usize = 27;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {
