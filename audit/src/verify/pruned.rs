@@ -147,7 +147,7 @@ impl Acts {
         };
         let (id, by) = (id.to_owned(), by.to_owned());
         // The newest proposal is the only one; what does not shorten is in force at once.
-        self.proposal = (days < self.days).then(|| Proposal { id, by, days });
+        self.proposal = (days < self.days).then_some(Proposal { id, by, days });
         if self.proposal.is_none() {
             self.days = days;
         }
