@@ -45,6 +45,9 @@ macro_rules! for_each_id {
         $then!(ConsentId, "cns");
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
+        $then!(RetentionId, "rtn");
+        $then!(HoldId, "hld");
+        $then!(PruneId, "prn");
     };
 }
 
@@ -197,7 +200,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (23, 23));
+        assert_eq!((prefixes.len(), kinds), (26, 26));
     }
 
     proptest! {
