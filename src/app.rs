@@ -36,7 +36,7 @@ use crate::policy::{Actor, On, Policy};
 use crate::signer::{LocalSigner, RemoteSigner};
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, contacts, demo, evidence, identity, messages, operate, sinks, trail};
+use crate::{assess, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -78,7 +78,8 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS]
+        .concat()
 }
 
 /// Every route of the server.
@@ -92,6 +93,7 @@ pub fn routes() -> Routes {
         .and(contacts::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
+        .and(retention::web::routes())
         .and(demo::routes())
         .and(crate::http::openapi::routes(&crate::openapi::document()))
 }
@@ -267,7 +269,9 @@ impl Installation {
             cosigner.look().await?;
             self.tasks.spawn(cosigner.clone().run(self.stop.clone()));
         }
-        self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
+        // Before anybody is served: what an old copy of the keys brought back is gone again.
+        let found = retention::erase::finish(&app.db, true).await?;
+        self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
@@ -328,6 +332,8 @@ pub fn statements() -> Vec<&'static str> {
         integrity::SQL,
         crate::db::doubt::SQL,
         crate::db::rows::SQL,
+        crate::db::keep::SQL,
+        crate::db::sealed::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,
         sinks::ALL,
@@ -337,6 +343,7 @@ pub fn statements() -> Vec<&'static str> {
         contacts::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
+        retention::sql::ALL,
         operate::sql::ALL,
         demo::ALL,
         crate::orphans::ALL,

@@ -25,6 +25,7 @@ pub mod orphans;
 pub mod policies;
 pub mod policy;
 pub mod repeat;
+pub mod retention;
 pub mod signer;
 pub mod sinks;
 pub mod store;

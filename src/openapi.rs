@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, contacts, evidence, identity, messages, trail};
+use crate::{assess, contacts, evidence, identity, messages, retention, trail};
 
 /// The whole document.
 #[must_use]
@@ -14,5 +14,6 @@ pub fn document() -> OpenApi {
         contacts::api::api_doc(),
         messages::api::api_doc(),
         trail::api_doc(),
+        retention::api_doc(),
     ])
 }

@@ -81,6 +81,7 @@ error-code-too_many_of = You have as many of these as are allowed. Remove one fi
 error-code-too_many_fields = The form has more fields than this server takes.
 error-code-last_admin = This is the last administrator. Make another one first.
 error-code-state = This was changed in the meantime, or was done already. Reload the page and look before you try again.
+error-code-pruned = This entry was kept for as long as entries are, and then pruned. Its place and its hash stay. The page on retention says more.
 error-code-erased = The person or number this concerns was erased. Nothing can be added to it any more.
 error-code-busy = The server has much to do just now. Wait { $seconds ->
     [one] { $seconds } second

@@ -26,5 +26,11 @@ flash-text-message-sent = The message is on its way.
 flash-text-message-held = The message is held. The reason stands below.
 
 flash-text-review-signed = The review is signed.
+flash-text-retention-set = The retention is in force.
+flash-text-retention-proposed = The shorter retention is proposed. Another compliance officer has to approve it.
+flash-text-retention-approved = The shorter retention is in force.
+flash-text-hold-placed = The hold stands.
+flash-text-hold-released = The hold is released.
+flash-text-erased = What was held sealed about them is erased.
 flash-text-view-saved = The view is saved.
 flash-text-view-deleted = The view is deleted.

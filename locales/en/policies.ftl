@@ -164,6 +164,7 @@ notice-mention = You were mentioned in a comment on an objective
 notice-new-sign-in = Your account was used on a new device
 notice-alert-unwitnessed = An alert was raised: no quorum of witnesses confirms the audit trail
 notice-alert-unsigned = An alert was raised: checkpoints of the audit trail wait for their signature
+notice-alert-keys-back = An alert was raised: keys of erased people came back
 notice-alert-no-room = An alert was raised: the disk is almost full
 notice-alert-stream-late = An alert was raised: a receiver of the audit trail is behind
 notice-alert-stream-file = An alert was raised: the file of the audit trail was changed from outside

@@ -17,7 +17,7 @@ use crate::core::id::EventId;
 use crate::core::rng::Rng;
 use crate::db::Db;
 use crate::db::checkpoint::Keeper;
-use crate::db::{integrity, rows as guarded};
+use crate::db::{integrity, rows as guarded, sealed};
 use crate::trail::filter::{Filter, Misread, Raw};
 use crate::trail::rows;
 
@@ -44,7 +44,8 @@ async fn verify(inputs: &Inputs, json: bool) -> Result<(), Failure> {
     let (entries, bad) = integrity::walk(&db).await?;
     let disagreements = integrity::compare(&db, &keeper).await?;
     let row = guarded::unnamed(&db).await?;
-    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).chain(row).collect();
+    let value = sealed::walk(&db).await?.1;
+    let findings: Vec<String> = bad.into_iter().chain(value).chain(disagreements.iter().map(ToString::to_string)).chain(row).collect();
     let origin = db.log().1;
     if json {
         out::json(&json!({ "origin": origin, "entries": entries, "findings": findings }))?;

@@ -46,6 +46,9 @@ macro_rules! for_each_id {
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
         $then!(InboundId, "inb");
+        $then!(RetentionId, "rtn");
+        $then!(HoldId, "hld");
+        $then!(PruneId, "prn");
     };
 }
 
@@ -198,7 +201,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (24, 24));
+        assert_eq!((prefixes.len(), kinds), (27, 27));
     }
 
     proptest! {

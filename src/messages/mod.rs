@@ -20,7 +20,7 @@ use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{JobId, MessageId, PersonId};
 use crate::core::number::Number;
-use crate::db::{Db, DbError, Detail};
+use crate::db::{Db, DbError, Detail, keep};
 use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
@@ -225,9 +225,9 @@ impl From<OpenError> for Error {
     }
 }
 
-/// Whose key seals what concerns a number: one per number, so that a number can be erased.
+/// Whose key seals what concerns a number.
 fn subject_of(db: &Db, e164: &str) -> String {
-    format!("num_{}", contacts::index_of(db, e164))
+    keep::number_subject(db.vault(), e164)
 }
 
 fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
@@ -241,7 +241,7 @@ fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
 pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Once<Sent>, Error> {
     let id = MessageId::new(db.clock(), db.rng());
     let e164 = draft.number.e164();
-    let number_ix = contacts::index_of(db, e164);
+    let number_ix = keep::number_index(db.vault(), e164);
     let subject = format!("num_{number_ix}");
     let key = db.vault().key_for(&subject).await?;
     let sealed = |column, plain: &str| key.seal(&place(&id, column), plain.as_bytes(), db.rng());

@@ -17,7 +17,6 @@ use crate::core::text::{Paragraph, TextError};
 use crate::http::form::{Fields, FormState};
 use crate::http::{self, Answer, App, Ctx, Posted, Routes, Rule, Signed};
 use crate::policy::{On, Role};
-use crate::vault::OpenError;
 
 /// The routes of this slice.
 #[must_use]
@@ -237,7 +236,7 @@ pub(super) async fn one(ctx: &Ctx, id: &str) -> Result<Message, http::Error> {
 pub(super) async fn text_of(ctx: &Ctx, message: &Message) -> Result<Option<String>, http::Error> {
     match message.text(&ctx.app.db).await {
         Ok(text) => Ok(Some(text)),
-        Err(OpenError::Erased) => Ok(None),
+        Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(told(error.into())),
     }
 }

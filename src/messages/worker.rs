@@ -227,7 +227,9 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, gateway: &dyn Gateway, id:
                 Ok(outgoing) => outgoing,
                 Err(OpenError::Fault(fault)) => return Err(fault.into()),
                 Err(OpenError::Erased) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("erased")).await,
-                Err(OpenError::Altered) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await,
+                Err(OpenError::Altered | OpenError::NoKey) => {
+                    return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await;
+                }
             };
             match attempt(db, permit(policy, &message)?, &message).await {
                 Err(Error::Stopped) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("number_stopped")).await,

@@ -195,7 +195,7 @@ const tour = async (browser) => {
   const { url, people } = JSON.parse(first);
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
-    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
+    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
     contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11'],
     messaging: ['/', '/messages', 'message', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported'],
     intake: ['/'],
@@ -246,6 +246,17 @@ const tour = async (browser) => {
           check('an import explains its refusals', (await page.locator('main').innerText()).includes('scientific notation'));
         }
         path = new URL(page.url()).pathname;
+      }
+      if (path === 'hold') {
+        await page.goto(`${url}/audit/retention`);
+        await page.fill('form[action="/audit/holds"] [name=reason]', 'A case that is open.');
+        await submit(page, 'form[action="/audit/holds"] button');
+        await page.goto(`${url}/audit/retention`);
+        await page.fill('[name=days]', '400');
+        await page.fill('form[action="/audit/retention"] [name=reason]', 'What the law asks for.');
+        await submit(page, 'form[action="/audit/retention"] button.primary');
+        check('a shorter retention waits', (await page.content()).includes('waits for somebody else'), page.url());
+        path = '/audit/retention';
       }
       if (path === 'message') path = await hrefs('/messages', /\/messages\/msg_[0-9a-f]{32}/);
       for (const [mode, width, scheme] of [['light', 1280, 'light'], ['dark', 1280, 'dark'], ['320', 320, 'light']]) {

@@ -26,6 +26,7 @@ mod nodes;
 mod notices;
 mod orphans;
 mod repeat;
+mod retention;
 mod reviews;
 mod rotation;
 mod routes;

@@ -20,7 +20,7 @@ const ORDER: &[&[&str]] = &[
     &["identity", "witness"],
     // `messages` asks `contacts` whether a number may be written to.
     &["contacts"],
-    &["evidence", "messages", "trail"],
+    &["evidence", "messages", "trail", "retention"],
     &["assess"],
     &["operate"],
     &["demo"],
@@ -140,7 +140,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 27;
+const CHORES: usize = 30;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {

@@ -72,7 +72,7 @@ pub(super) fn beside(dir: &Path) -> Option<String> {
         .flatten()
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| name != "checkpoint" && name != "tile" && name != super::epochs::FOLDER)
+        .filter(|name| !["checkpoint", "tile", super::epochs::FOLDER, super::opened::NAME, super::lead::NAME].contains(&name.as_str()))
         .collect();
     names.sort();
     let (first, rest) = names.split_first()?;

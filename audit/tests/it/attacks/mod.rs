@@ -2,12 +2,14 @@
 //! and its sentence, what is clean passes under the same command line. The numbers are those of the threat list that the
 //! format was designed against; those that are missing here do not concern an export.
 
+mod aged;
 mod content;
 mod epochs;
 mod forms;
 mod history;
 mod keys;
 mod order;
+mod taken;
 mod witnessing;
 
 use std::process::Command;
