@@ -123,7 +123,7 @@ requirement-part = Met in part
 requirement-part-because = What is there, and what is missing
 requirement-part-hint = Counts while an objective is found not met: { $points } points are lost instead of all. Empty takes it back.
 
-objective-before = Before
+objective-before = Previous
 objective-after = Next
 objective-why = Not verified:
 objective-verified = Verified: found to be met, and it rests on something.
@@ -185,6 +185,16 @@ score-family = Family
 score-requirements-met = Met
 score-points = Points
 score-fastest = What closes the gap fastest
+score-hindrances = { $count ->
+    [one] { $count } reason, with its citation
+   *[other] { $count } reasons, each with its citation
+}
+score-more = { $count ->
+    [one] { $count } more requirement
+   *[other] { $count } more requirements
+}
+score-rest = The other requirements
+score-ranked = Requirements by what they bring
 score-fastest-hint = Most points for each open objective first. Choose some to see what the score would be.
 score-fastest-none = Nothing is open.
 score-what-if = If these were met, the score would be:

@@ -51,6 +51,10 @@ error-403-fresh-title = Confirm it is you first
 error-429-too_many_tries-title = Too many login attempts
 error-429-locked-title = This account is closed for now
 error-409-last_admin-title = This is the last administrator
+error-409-not_scored-title = This framework has no score
+error-409-unproven-title = Nothing shows it yet
+error-409-last_proof-title = Something rests on it
+error-428-title = Say what you saw
 
 ## By code: what a person reads when nothing more exact is known
 

@@ -199,7 +199,9 @@ pub fn whole<'a>(catalog: &'a Catalog, states: &'a [State], parts: &[(String, St
         let objectives: Vec<_> = r.objectives.iter().map(objective).collect();
         let is_partial = r.partial.is_some() && parts.iter().any(|(id, _)| *id == r.id);
         let claimed = result(&objectives, is_partial, |o| o.finding().is_some());
-        let verified = result(&objectives, is_partial, |o| o.why.is_none());
+        // A part that is said to be there must rest on something, too.
+        let is_shown = is_partial && objectives.iter().any(|o| o.rests.is_proven());
+        let verified = result(&objectives, is_shown, |o| o.why.is_none());
         RequirementView { requirement: r, objectives, claimed, verified }
     };
     let family = |f: &'a Family| FamilyView { family: f, requirements: f.requirements.iter().map(requirement).collect() };
@@ -365,7 +367,10 @@ mod tests {
         let parts = vec![("3.13.11".to_owned(), "not validated".to_owned()), ("3.4.4".to_owned(), "no part there".to_owned())];
         let states = vec![state("3.13.11", Finding::NotMet), state("3.4.4", Finding::NotMet)];
         let with = whole(r2, &states, &parts, &[], &[]);
-        assert_eq!((of(&with, "3.13.11").verified, of(&with, "3.4.4").verified), (Some(Status::Partial), Some(Status::NotMet)));
+        assert_eq!((of(&with, "3.13.11").claimed, of(&with, "3.4.4").claimed), (Some(Status::Partial), Some(Status::NotMet)));
+        assert_eq!(of(&with, "3.13.11").verified, Some(Status::NotMet), "it rests on nothing");
+        let records = vec![record("3.13.11", Method::Test)];
+        assert_eq!(of(&whole(r2, &states, &parts, &[], &records), "3.13.11").verified, Some(Status::Partial));
         let met = vec![state("3.13.11", Finding::Met)];
         assert_eq!(of(&whole(r2, &met, &parts, &[], &[]), "3.13.11").claimed, Some(Status::Met));
         assert_eq!(of(&whole(r2, &[], &parts, &[], &[]), "3.13.11").claimed, None, "a part alone is no assessment");

@@ -221,6 +221,12 @@ pub(super) fn finding_kind(finding: &str) -> &'static str {
     }
 }
 
+/// Where the trail tells what happened to something, for those who may read it.
+pub(super) fn history_href(ctx: &Ctx, object: &str) -> Option<String> {
+    let may = ctx.app.policy.scopes_of(&ctx.actor.roles).contains(&"trail.read");
+    may.then(|| format!("/audit?object={}", encode(object)))
+}
+
 /// Today in the viewer's zone.
 pub(super) fn today(ctx: &Ctx) -> jiff::civil::Date {
     let zone = jiff::tz::TimeZone::get(ctx.time_zone()).unwrap_or(jiff::tz::TimeZone::UTC);

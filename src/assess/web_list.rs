@@ -4,7 +4,7 @@ use axum::extract::Path;
 use serde::Serialize;
 
 use super::system::{self, Assessment, NewAssessment, System, SystemText};
-use super::web::{Choice, blame, told};
+use super::web::{Choice, blame, history_href, told};
 use super::{CreateAssessment, CreateSystem, EditSystem, Error, NAME_CHARS_MAX, Read, TEXT_CHARS_MAX, framework};
 use crate::catalog::{Catalog, R2};
 use crate::core::clock::Micros;
@@ -103,6 +103,7 @@ struct SystemPage {
     cage_codes: String,
     version: i64,
     changed_at: Micros,
+    history_href: Option<String>,
     assessments: Vec<ShownAssessment>,
     frameworks: Vec<Choice>,
     name_max: usize,
@@ -126,6 +127,7 @@ async fn system_page(ctx: &Ctx, system: System, form: FormState, is_changed: boo
         form.values.entry(name.to_owned()).or_insert_with(|| value.as_str().into());
     }
     Ok(SystemPage {
+        history_href: history_href(ctx, system.id.as_str()),
         id: system.id.to_string(),
         name: system.name,
         scope: system.scope,
@@ -217,6 +219,7 @@ mod tests {
             cage_codes: "1ABC2".into(),
             version: 3,
             changed_at: 0,
+            history_href: Some("/audit?object=sys_1".into()),
             assessments: vec![assessment()],
             frameworks: choice(),
             name_max: 120,
@@ -225,6 +228,6 @@ mod tests {
             form: FormState::default().keep("name", "Core"),
         };
         assert!(render("assess/system.html", &page).contains("name=\"version\" value=\"3\""));
-        render("assess/system.html", &SystemPage { assessments: Vec::new(), theirs: None, ..page });
+        render("assess/system.html", &SystemPage { assessments: Vec::new(), theirs: None, history_href: None, ..page });
     }
 }

@@ -4,7 +4,7 @@ use axum::extract::Path;
 use serde::Serialize;
 
 use super::derive::RequirementView;
-use super::web::{Choice, Head, Named, found, named, owners, permitted, told};
+use super::web::{Choice, Head, Named, found, history_href, named, owners, permitted, told};
 use super::{Assign, Error, MeetInPart, TEXT_CHARS_MAX, state};
 use crate::catalog::poam;
 use crate::core::id::PersonId;
@@ -45,6 +45,7 @@ struct RequirementPage {
     /// Why it is met in part; empty when it is not.
     part: String,
     text_max: usize,
+    history_href: Option<String>,
     form: FormState,
 }
 
@@ -60,6 +61,9 @@ async fn requirement_page(ctx: &Ctx, named: &Named, id: &str, form: FormState) -
     let known = named.known(ctx).await?;
     let whole = known.whole(&named.catalog);
     let view: &RequirementView<'_> = whole.requirements().find(|r| r.requirement.id == id).ok_or_else(http::Error::not_found)?;
+    let part = known.parts.iter().find(|(r, _)| r == id).map(|(_, because)| because.clone()).unwrap_or_default();
+    let mut form = form;
+    form.values.entry("because".to_owned()).or_insert_with(|| part.as_str().into());
     let word = |prefix: &str, word: &str| ctx.app.text(&format!("{prefix}-{}", word.replace('_', "-")), &[]);
     let objectives = view.objectives.iter().map(|o| {
         let finding = o.finding().map_or("", super::Finding::name);
@@ -90,8 +94,9 @@ async fn requirement_page(ctx: &Ctx, named: &Named, id: &str, form: FormState) -
         verified: status(view.verified),
         plan,
         owners: owners(ctx).await?,
-        part: known.parts.iter().find(|(r, _)| r == id).map(|(_, because)| because.clone()).unwrap_or_default(),
+        part,
         text_max: TEXT_CHARS_MAX,
+        history_href: history_href(ctx, &format!("{}/{id}", named.assessment.id)),
         form,
     })
 }
@@ -192,13 +197,14 @@ mod tests {
             owners: vec![Choice { value: String::new(), text: "Nobody".into() }],
             part: "remote alone".into(),
             text_max: 4000,
+            history_href: Some("/audit?object=x".into()),
             form: FormState::default(),
         };
         let shown = render("assess/requirement.html", &full);
         assert!(shown.contains("170.21(a)(2)(ii)") && !shown.contains("<i>Factors"), "{shown}");
         let plan = Plan { may: true, because: String::new(), citation: "32 CFR 170.21(a)(2)".into() };
         let bare = RequirementPage { statement: Vec::new(), points: None, partial: None, plan: Some(plan), part: String::new(), ..full };
-        render("assess/requirement.html", &RequirementPage { plan: None, ..bare });
+        render("assess/requirement.html", &RequirementPage { plan: None, history_href: None, ..bare });
     }
 
     #[test]

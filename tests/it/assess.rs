@@ -207,7 +207,11 @@ async fn a_system_is_changed_over_the_version_that_was_seen() {
         let text = |name: &'static str| [("name", name), ("scope", "s"), ("boundary", "b"), ("cage_codes", ""), ("version", "1")];
         one.post(&page, &text("Renamed")).await.expect(303);
         other.post(&page, &text("Other name")).await.expect(412).says("Renamed").says("Other name");
-        one.get(&page).await.expect(200).says("Renamed");
+        one.get(&page).await.expect(200).says("Renamed").lacks("/audit?object");
+        app.app.db.settle().await.expect("settles");
+        let officer = app.person(&[Role::Compliance]).await;
+        officer.get(&page).await.expect(200).says(&format!("/audit?object={id}"));
+        officer.get(&format!("/audit?object={id}")).await.expect(200).says("Describe a system").says("Change a system");
         for wrong in [("name", ""), ("cage_codes", "12"), ("cage_codes", "ABC-1"), ("scope", "a\u{0}b")] {
             let fields: Vec<_> = text("x").into_iter().map(|(n, v)| if n == wrong.0 { wrong } else { (n, v) }).collect();
             one.post(&page, &fields).await.expect(422);
