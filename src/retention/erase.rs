@@ -65,7 +65,7 @@ pub fn on(subject: &str) -> On {
     On::one(if subject.starts_with("usr_") { "person" } else { "number" }, subject)
 }
 
-/// Entries that hold a sealed value of `subject`, [`COUNT_MAX`] at most.
+/// Entries that hold a sealed value of `subject`, `COUNT_MAX` at most.
 ///
 /// # Errors
 /// When the database fails.

@@ -92,7 +92,7 @@ pub async fn enter(db: &Db, policy: &Policy) -> Result<Option<i64>, Error> {
     Ok(Some(min))
 }
 
-/// Takes out what the newest pruning says, once a signed checkpoint covers it; [`BUNDLES_MAX`] bundles at most. Gives how many
+/// Takes out what the newest pruning says, once a signed checkpoint covers it; `BUNDLES_MAX` bundles at most. Gives how many
 /// went.
 ///
 /// # Errors
