@@ -126,5 +126,4 @@ error-code-contact_exists = Change that contact, or merge the other one into it.
 error-409-name_taken-title = The name is taken
 error-code-name_taken = There is a list of this name already. Choose another name.
 error-412-if_match-title = Somebody else changed it
-error-code-if_match = Read it again, and send the change with the new ETag.
 error-428-if_match-title = Which version is changed?
