@@ -25,6 +25,7 @@ import binascii
 import bisect
 import calendar
 import hashlib
+import hmac
 import itertools
 import json
 import os
@@ -68,6 +69,10 @@ DEPTH_ABOVE_MAX = 8
 TRIES_MAX = 64
 RUNS_MAX = 16
 PART_MAX = 2_000_000
+DAYS_DEFAULT = 2190
+RETAINED_MAX = 65_535 + 1
+VALUE_LINE_MAX = 2**20
+RETAINED, PAYLOADS = "retained.jsonl", "payloads.jsonl"
 
 
 class Wrong(Exception):
@@ -1374,7 +1379,7 @@ NOT_CHECKED = (
     "completeness: whether every act was entered, and whether what was entered is true",
     "time: `ts` is the server's clock, and times of cosignatures are the witnesses' word",
     "revocation of the certificates of time-stamps, which count only where their roots are given",
-    "commitments: what was committed is not in an export",
+    "commitments, but for the values that lie beside the log",
     "that each `id` is unique",
 )
 VERDICTS = {0: "ok", 1: "wrong", 2: "incomplete"}
@@ -1396,7 +1401,8 @@ class Report:
 
     def __init__(self):
         self.key = self.origin = self.size = self.root = self.computed_root = None
-        self.entries_checked = self.tiles_checked = self.total = 0
+        self.entries_checked = self.tiles_checked = self.total = self.minimum_index = 0
+        self.values_checked = None
         self.kinds, self.findings, self.notes = set(), [], []
         self.epochs, self.sealed_from, self.pin = None, None, "not_asked"
         self.quorum, self.freshness, self.quorum_time, self.fresh = "not_asked", "not_asked", None, (None, None, None)
@@ -1447,6 +1453,7 @@ class Report:
             "kept_checkpoints": self.kept,
             "key": self.key and self.key.short,
             "max_age": self.fresh[0],
+            "minimum_index": self.minimum_index,
             "not_checked": list(NOT_CHECKED),
             "notes": self.notes,
             "now": self.fresh[1],
@@ -1461,6 +1468,7 @@ class Report:
             "time_stamped": self.stamped,
             "time_stamps": self.time_stamps,
             "tokens_checked": self.tokens_checked,
+            "values_checked": self.values_checked,
         }
         return json.dumps(in_range(values), ensure_ascii=False, sort_keys=True, separators=(",", ":")) + "\n"
 
@@ -1470,6 +1478,8 @@ class Report:
             lines.append("  first bad   " + told(self.first))
         if self.root is not None:
             lines.append(f"  entries     {self.entries_checked} of {self.size} checked")
+            lines.append(f"  pruned      entries below {self.minimum_index}")
+            lines.append(f"  values      {self.values_checked} opened ones checked")
             lines.append(f"  hash tiles  {self.tiles_checked} checked")
             lines.append(f"  root        {tobase64(self.root)}")
             lines.append(f"  origin      {self.origin}")
@@ -1658,7 +1668,7 @@ class Epochs:
         except (Absent, Wrong) as why:
             self.report.add("wrong", f"the checkpoint that ended epoch {self.number}: {why}", path)
 
-    def finish(self, size, whole):
+    def finish(self, origin, size, start, whole):
         known = whole and not self.lost
         if known:
             self.report.epochs, self.report.sealed_from = self.number, self.first
@@ -1669,6 +1679,8 @@ class Epochs:
                 except Wrong as why:
                     self.report.add("wrong", f"the seal of the epoch: {why}", "checkpoint")
             self.look_for_others()
+        if known and start and not self.number and epoch_lines(self.raw, origin):
+            self.report.add("absent", "the checkpoint bears the seal of an epoch that no entry here names", RETAINED)
         if self.pin:
             self.report.pin = "named" if self.pinned else "not_named" if known else "not_told"
         if self.report.pin == "not_named":
@@ -1780,6 +1792,16 @@ class Chain:
         else:
             self.blame(place - 1, f"entry {place} does not name its hash in `_prev`")
 
+    def stand(self, digest, rotation=None):
+        """The hash of an entry that was pruned, before the first that is there; and the entry, if it ended an epoch."""
+        self.tree.push(digest)
+        self.before, self.place = digest, self.place + 1
+        if self.place in self.marks:
+            self.marks[self.place] = self.tree.root()
+            self.latest_at[self.place] = self.latest
+        if rotation:
+            self.epochs.push(self.place - 1, rotation, self.origin, self.tree)
+
     def skip(self, count):
         """`count` entries cannot be read."""
         if count:
@@ -1823,6 +1845,360 @@ def frames(raw, width):
         at = end
     if at != len(raw):
         raise Wrong(f"the bundle goes on after its {width} entries")
+
+
+# --- What was taken out of a log [14, 15] -----------------------------------------------------------------------------
+
+
+def at(entry, *path):
+    """What stands at a path of an entry, or None."""
+    for key in path:
+        entry = entry.get(key) if type(entry) is dict else None
+    return entry
+
+
+def micros(text):
+    """Microseconds since 1970 of an entry's time, or None."""
+    seconds = moment(text) if type(text) is str and TIME.fullmatch(text) else None
+    return None if seconds is None else seconds * 1_000_000 + int(text[20:26])
+
+
+class Acts:
+    """Follows the acts that say how long entries are kept and what may be taken out. `start` is the first entry there is."""
+
+    MARKS = tuple(b'"action":"' + name for name in (b"retention.", b"hold.", b'subject.erased"', b'log.pruned"'))
+
+    def __init__(self, start, report):
+        self.start, self.report = start, report
+        self.days, self.proposal, self.holds, self.erased = DAYS_DEFAULT, None, {}, {}
+        self.minimum, self.lost = 0, False
+        self.starts = {}  # the time of the first entry of each bundle
+
+    def take(self, place, leaf):
+        head = leaf[:128]  # `action` follows `_prev` and `_seq`
+        is_one = any(mark in head for mark in self.MARKS)
+        if place % WIDTH and not is_one:
+            return
+        try:
+            entry = read_json(leaf)
+        except Wrong:
+            return
+        if type(entry) is not dict:
+            return
+        if place % WIDTH == 0 and micros(entry.get("ts")) is not None:
+            self.starts[place] = micros(entry["ts"])
+        name = entry.get("action")
+        judge_it = {
+            "retention.propose": self.propose,
+            "retention.approve": self.approve,
+            "hold.place": self.hold,
+            "hold.release": self.release,
+            "subject.erased": self.erase,
+            "log.pruned": self.prune,
+        }.get(name if type(name) is str else None)
+        if not is_one or entry.get("outcome") != "ok" or not judge_it:
+            return
+        try:
+            judge_it(place, entry, at(entry, "resource", "id"), at(entry, "actor", "id"), entry.get("data"))
+        except Wrong as why:
+            if not self.lost:
+                self.report.add("wrong", why, seq=place)
+
+    def propose(self, place, entry, thing, actor, data):
+        days = at(data, "days")
+        if type(days) is not int or type(thing) is not str or type(actor) is not str:
+            raise Wrong("the proposal lacks its days, its id or its actor")
+        self.proposal = (thing, actor, days) if days < self.days else None
+        self.days = max(self.days, days)
+
+    def approve(self, place, entry, thing, actor, data):
+        if not self.proposal or self.proposal[0] != thing:
+            raise Wrong("no retention of this id waits for an approval")
+        _, proposer, days = self.proposal
+        self.proposal = None
+        if type(actor) is not str or actor == proposer:
+            raise Wrong("nobody else than the proposer approved the shorter retention")
+        self.days = days
+
+    def hold(self, place, entry, thing, actor, data):
+        if type(thing) is not str or type(actor) is not str:
+            raise Wrong("the hold lacks its id or its actor")
+        subject = at(data, "subject")
+        self.holds[thing] = (subject if type(subject) is str else None, actor)
+
+    def release(self, place, entry, thing, actor, data):
+        held = self.holds.pop(thing, None) if type(thing) is str else None
+        if held and (type(actor) is not str or actor == held[1]):
+            raise Wrong("nobody else than who placed it released the hold")
+        if not held and not self.start:
+            raise Wrong("there is no such hold to release")
+
+    def erase(self, place, entry, thing, actor, data):
+        subject = at(data, "subject")
+        if type(subject) is not str:
+            raise Wrong("the erasure lacks its subject")
+        is_new = subject not in self.erased
+        self.erased.setdefault(subject, place)
+        if any(held in (None, subject) for held, _ in self.holds.values()):
+            raise Wrong(f"{quote(subject)} was erased under a legal hold")
+        if not is_new:
+            raise Wrong(f"{quote(subject)} was erased before")
+
+    def prune(self, place, entry, thing, actor, data):
+        minimum, days = at(data, "min_index"), at(data, "days")
+        if type(minimum) is not int or type(days) is not int:
+            raise Wrong("the pruning lacks its minimum or its days")
+        if minimum % WIDTH or not self.minimum < minimum <= place:
+            raise Wrong(f"{minimum} is no minimum that a log pruned below {self.minimum} can go on to here")
+        self.minimum = minimum
+        if self.holds:
+            raise Wrong("the log was pruned under a legal hold")
+        if days < self.days:
+            raise Wrong(f"pruned by {days} days where {self.days} were in force")
+        now = micros(entry.get("ts"))
+        if now is None:
+            raise Wrong("the pruning has no time from 1970 on")
+        began = self.starts.get(minimum)
+        if began is None and minimum >= self.start:
+            raise Wrong(f"entry {minimum} has no time from 1970 on")
+        if began is not None and began + days * 86_400_000_000 > now:
+            raise Wrong(f"entry {minimum} was not {days} days old when those before it were pruned")
+
+
+def leaves_of(raw):
+    """The leaves of a bundle as far as it can be taken apart."""
+    at = 0
+    while at + 2 <= len(raw):
+        end = at + 2 + int.from_bytes(raw[at : at + 2], "big")
+        if end > len(raw):
+            return
+        yield raw[at + 2 : end]
+        at = end
+
+
+def read_bundle(export, index, size):
+    """The leaves of a bundle that can be read, at most as many as it must have."""
+    try:
+        raw = export.read(path_of("entries", index, size), BUNDLE_MAX)
+    except (Absent, Wrong):
+        return []
+    return itertools.islice(leaves_of(raw), width_of("entries", index, size))
+
+
+def pruned_start(export, present, size, report):
+    """How many entries at the beginning are gone because a later one says so; their hashes stand in level 0."""
+    bundles, there = files_at("entries", size), present.get("entries", ())
+    missing = next((index for index in there), 0)
+    if not missing:
+        return 0
+    claimed = 0
+    for index in there:
+        # A bundle is read to its end here, whatever it is said to hold.
+        try:
+            raw = export.read(path_of("entries", index, size), BUNDLE_MAX)
+        except (Absent, Wrong):
+            continue
+        for leaf in leaves_of(raw):
+            if b'"action":"log.pruned"' in leaf:
+                claimed = max(claimed, claim_of(leaf))
+    if not claimed:
+        return 0
+    if claimed < WIDTH * missing:
+        report.add("wrong", f"the first {WIDTH * missing} entries are missing, and those below {claimed} alone were pruned")
+        return 0
+    try:
+        for index in range(missing):
+            tile_hashes(export, index, size)
+    except (Absent, Wrong):
+        return 0
+    return WIDTH * missing
+
+
+def claim_of(leaf):
+    try:
+        entry = read_json(leaf)
+    except Wrong:
+        return 0
+    minimum = at(entry, "data", "min_index")
+    is_claim = at(entry, "action") == "log.pruned" and at(entry, "outcome") == "ok" and type(minimum) is int
+    return max(minimum, 0) if is_claim else 0
+
+
+def lines_of(export, name, limit, report):
+    """The lines of a file beside the log. One that is too long or does not end is given as None, and is the last."""
+    full = os.path.join(export.folder, name)
+    try:
+        if not stat.S_ISREG(os.lstat(full).st_mode):
+            raise Wrong("not a regular file")
+        with open(full, "rb") as file:
+            while line := file.readline(limit + 1):
+                if not line.endswith(b"\n"):
+                    yield None
+                    return
+                yield line[:-1]
+    except FileNotFoundError:
+        report.add("absent", "the file is missing", name)
+    except OSError as why:
+        report.add("absent", f"the file cannot be read: {os.strerror(why.errno)}", name)
+    except Wrong as why:
+        report.add("wrong", why, name)
+
+
+def is_retained(action):
+    """Whether an entry stays when those around it are pruned."""
+    return type(action) is str and (action.startswith("retention.") or action == "epoch.rotate")
+
+
+def take_retained(export, start, size, origin, acts, report):
+    """The entries below the minimum that say how long the others were kept; gives those that ended epochs, by place."""
+    following, rotations = 0, {}
+    for line in lines_of(export, RETAINED, RETAINED_MAX, report):
+        place = None
+        try:
+            if line is None:
+                raise Wrong("a line is no entry")
+            entry = read_json(line)
+            place = at(entry, "_seq")
+            if type(place) is not int or not is_hash(at(entry, "_prev") or ""):
+                place = None
+                raise Wrong("a line is no entry")
+            if not following <= place < start or not is_retained(at(entry, "action")):
+                raise Wrong("not an entry that is retained, or out of order")
+            if tile_hashes(export, place // WIDTH, size)[place % WIDTH] != leaf_hash(line):
+                raise Wrong("not the entry whose hash is in tile/0")
+            fault = judge(line, origin, place)[1]
+            if fault:
+                raise Wrong(fault)
+        except (Absent, Wrong) as why:
+            report.add("wrong", why, RETAINED, place)
+            return rotations
+        acts.take(place, line)
+        if entry["action"] == "epoch.rotate":
+            rotations[place] = entry
+        following = place + 1
+    return rotations
+
+
+def committed(entry):
+    """Name, commitment and subject of each value that an entry committed to, in their order."""
+    actor = at(entry, "actor", "id")
+    about = entry.get("subject", actor)
+    found = [("actor.name", at(entry, "actor", "name_c"), actor)]
+    for change in entry.get("change", []):
+        for side in ("before", "after"):
+            found.append((f"change.{change['f']}.{side}", change.get(side + "_c"), about))
+    found += [("net.ip", at(entry, "net", "ip_c"), actor), ("net.ua", at(entry, "net", "ua_c"), actor)]
+    found += [(payload["name"], payload["c"], about) for payload in entry.get("payload", [])]
+    found.append(("resource.label", at(entry, "resource", "label_c"), about))
+    return [item for item in found if item[1] is not None]
+
+
+def read_value_line(line):
+    """Place, name, and what is said: a pair of key and value, or the word why it is withheld."""
+    said = read_json(line)
+    place, name, withheld = at(said, "seq"), at(said, "name"), at(said, "withheld")
+    if type(place) is not int or place < 0 or type(name) is not str:
+        raise Wrong("not a line about a value")
+    if set(said) == {"seq", "name", "withheld"} and withheld in ("not opened", "erased", "altered"):
+        return place, name, withheld
+    if set(said) == {"seq", "name", "key", "value"} and type(said["key"]) is str and type(said["value"]) is str:
+        return place, name, (unbase64(said["key"]), said["value"])
+    raise Wrong("not a line about a value")
+
+
+class Values:
+    """The file of opened values beside the entries, both in their order."""
+
+    def __init__(self, export, report):
+        self.report, self.checked, self.quiet = report, 0, False
+        self.lines = lines_of(export, PAYLOADS, VALUE_LINE_MAX, report)
+        self.next = None
+        self.advance()
+
+    def wrong(self, what, place=None):
+        self.quiet = True
+        self.report.add("wrong", what, PAYLOADS, place)
+
+    def advance(self):
+        total, self.next = self.report.total, None
+        line = next(self.lines, b"")
+        self.quiet = self.quiet or self.report.total > total
+        if line == b"":
+            self.lines = iter(())
+            return
+        try:
+            self.next = read_value_line(line or b"")
+        except Wrong:
+            self.lines = iter(())
+            self.wrong("a line is not one of this format")
+
+    def take(self, place, leaf, acts):
+        while self.next and self.next[0] < place:
+            self.surplus()
+        try:
+            entry = read_json(leaf)
+            ENTRY(entry)
+        except Wrong:
+            return
+        for name, commitment, subject in committed(entry):
+            if not self.next or self.next[:2] != (place, name):
+                if not self.quiet:
+                    self.quiet = True
+                    self.report.add("absent", f"{quote(name)} of this entry is neither opened nor withheld", PAYLOADS, place)
+                continue
+            said = self.next[2]
+            self.judge(place, name, hash_of(commitment), said, acts.erased.get(subject))
+            self.advance()
+
+    def judge(self, place, name, commitment, said, erased):
+        if said == "altered":
+            self.wrong(f"{quote(name)} lay altered where the log was kept", place)
+        elif said == "erased":
+            if erased is None:
+                self.wrong(f"{quote(name)} is said to be erased, and no entry says so", place)
+        elif said != "not opened" and erased is not None:
+            self.wrong(f"{quote(name)} is here, though entry {erased} erased it", place)
+        elif said != "not opened":
+            self.checked += 1
+            key, value = said
+            raw, named = value.encode("utf-8"), name.encode("utf-8")
+            message = b"countersign/c/v1" + len(named).to_bytes(4, "big") + named + len(raw).to_bytes(8, "big") + raw
+            if len(key) != 32 or hmac.digest(key, message, "sha256") != commitment:
+                self.wrong(f"{quote(name)} is not the value that the entry committed to", place)
+
+    def surplus(self):
+        self.wrong(f"{quote(self.next[1])} is no value of this entry, or stands out of order", self.next[0])
+        self.advance()
+
+    def skip(self, end):
+        while self.next and self.next[0] < end:
+            self.advance()
+
+    def finish(self):
+        if self.next:
+            self.surplus_last()
+        return self.checked
+
+    def surplus_last(self):
+        self.wrong(f"{quote(self.next[1])} is no value of this entry, or stands out of order", self.next[0])
+
+
+def verify_values(export, present, start, size, acts, report):
+    """Holds opened values, if any lie beside the log, against the entries."""
+    if not os.path.lexists(os.path.join(export.folder, PAYLOADS)):
+        return
+    values = Values(export, report)
+    for first, end in gaps(present.get("entries", ()), files_at("entries", size), start // WIDTH):
+        if end is not None:
+            values.skip(WIDTH * end)
+            continue
+        place = WIDTH * first
+        for leaf in read_bundle(export, first, size):
+            values.take(place, leaf, acts)
+            place += 1
+        if place < WIDTH * first + width_of("entries", first, size):
+            values.skip(WIDTH * first + width_of("entries", first, size))
+    report.values_checked = values.finish()
 
 
 # --- All of it [12] ---------------------------------------------------------------------------------------------------
@@ -1984,7 +2360,8 @@ def note_the_rest(export, others, report):
     if others:
         report.notes.append(f"{others} signatures by other keys were not checked")
     try:
-        names = [item.name for item in export.listing(".") if item.name not in ("checkpoint", "tile", "epoch", "tokens")]
+        known = ("checkpoint", "tile", "epoch", "tokens", PAYLOADS, RETAINED)
+        names = [item.name for item in export.listing(".") if item.name not in known]
     except Absent:
         return
     if names:
@@ -1997,11 +2374,19 @@ def verify_log(export, origin, size, root, report, marks, epochs):
     present = survey(export, size, report)
     tiles_needed = name_missing_tiles(present, size, report)
     told_by_tiles = tiles_add_up(export, size, root) if tiles_needed else None
-    chain, tiles = Chain(origin, size, root, report, marks, epochs), Tiles(export, size, report)
-    for first, end in gaps(present.get("entries", ()), files_at("entries", size)):
+    report.minimum_index = start = pruned_start(export, present, size, report)
+    chain, tiles, acts = Chain(origin, size, root, report, marks, epochs), Tiles(export, size, report), Acts(start, report)
+    if start:
+        rotations = take_retained(export, start, size, origin, acts, report)
+        for index in range(start // WIDTH):
+            for digest in tile_hashes(export, index, size):
+                chain.stand(digest, rotations.get(chain.place))
+                tiles.push(digest)
+    for first, end in gaps(present.get("entries", ()), files_at("entries", size), start // WIDTH):
         if end is None:
-            verify_bundle(export, first, size, chain, tiles, told_by_tiles)
+            verify_bundle(export, first, size, chain, tiles, told_by_tiles, acts)
             continue
+        acts.lost = True
         report.add_missing("entries", first, end, size)
         chain.skip(min(WIDTH * end, size) - WIDTH * first)
         for there, until in gaps(present.get(0, ()), end, first):
@@ -2010,18 +2395,19 @@ def verify_log(export, origin, size, root, report, marks, epochs):
             else:
                 tiles.skip(min(WIDTH * until, size) - WIDTH * there)
     chain.finish()
-    epochs.finish(size, chain.whole)
+    epochs.finish(origin, size, start, chain.whole)
     tiles.finish()
     if told_by_tiles is False and "wrong" not in report.kinds:
         report.add("wrong", "the hash tiles do not add up to the signed root", "tile/0")
-    all_read = report.entries_checked == size and report.tiles_checked == tiles_needed
+    verify_values(export, present, start, size, acts, report)
+    all_read = report.entries_checked + start == size and report.tiles_checked == tiles_needed
     if not report.kinds and not (all_read and report.computed_root == root):
         report.add("absent", "the export changed while it was read")
     report.latest_at = chain.latest_at
     return chain.marks
 
 
-def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
+def verify_bundle(export, index, size, chain, tiles, told_by_tiles, acts):
     """Every entry of one bundle, and the hash tile above it."""
     path, width, start = path_of("entries", index, size), width_of("entries", index, size), WIDTH * index
     signed = tile_hashes(export, index, size) if told_by_tiles else [None] * width
@@ -2032,12 +2418,14 @@ def verify_bundle(export, index, size, chain, tiles, told_by_tiles):
     else:
         try:
             for at, leaf in enumerate(frames(raw, width)):
+                acts.take(chain.place, leaf)
                 chain.push(leaf, signed[at])
                 tiles.push(signed[at] or leaf_hash(leaf))
         except Wrong as why:
             chain.report.fail(why, path, chain.place)
     read = chain.place - start
     if read < width:
+        acts.lost = True
         chain.skip(width - read)
         tiles.fill(index, read, width)
 

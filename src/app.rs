@@ -26,7 +26,7 @@ use crate::http::assets::Assets;
 use crate::http::headers::HeaderPolicy;
 use crate::http::limit::Limits;
 use crate::http::recently::Recently;
-use crate::http::state::Shared;
+use crate::http::state::{Imports, Shared};
 use crate::http::templates::Templates;
 use crate::http::texts::Texts;
 use crate::http::{App, Routes, assets, shell};
@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{demo, evidence, identity, messages, operate, sinks, trail};
+use crate::{assess, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -79,7 +79,8 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, messages::ACTS, trail::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS].concat()
+    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS]
+        .concat()
 }
 
 /// Every route of the server.
@@ -89,8 +90,11 @@ pub fn routes() -> Routes {
         .and(operate::web::routes())
         .and(identity::web::routes())
         .and(evidence::web::routes())
+        .and(assess::web::routes())
+        .and(contacts::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
+        .and(retention::web::routes())
         .and(demo::routes())
         .and(crate::http::openapi::routes(&crate::openapi::document()))
 }
@@ -231,6 +235,7 @@ impl Installation {
             door: Arc::new(IdentityDoor::default()),
             recently: Recently::default(),
             work: Arc::new(tokio::sync::Notify::new()),
+            imports: Imports::default(),
             ready: AtomicBool::new(false),
             demo: folder.is_demo(),
             policies,
@@ -274,8 +279,11 @@ impl Installation {
             stamper.look().await?;
             self.tasks.spawn(stamper.clone().run(self.stop.clone()));
         }
-        self.tasks.spawn(crate::jobs::run(app.clone(), self.stop.clone()));
+        // Before anybody is served: what an old copy of the keys brought back is gone again.
+        let found = retention::erase::finish(&app.db, true).await?;
+        self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
+        self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())
     }
@@ -336,13 +344,18 @@ pub fn statements() -> Vec<&'static str> {
         integrity::SQL,
         crate::db::doubt::SQL,
         crate::db::rows::SQL,
+        crate::db::keep::SQL,
+        crate::db::sealed::SQL,
         crate::notices::ALL,
         crate::repeat::ALL,
         sinks::ALL,
         identity::sql::ALL,
         evidence::sql::ALL,
+        assess::sql::ALL,
+        contacts::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
+        retention::sql::ALL,
         operate::sql::ALL,
         demo::ALL,
         crate::orphans::ALL,

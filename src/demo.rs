@@ -150,8 +150,10 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
     };
     if let Some(actor) = actor(Role::Contributor) {
         evidence_samples(app, &actor).await?;
+        crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
     }
     if let Some(actor) = actor(Role::Messaging) {
+        crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
     }
     Ok(())

@@ -2,10 +2,13 @@
 //! `ARCHITECTURE.md` has the map; a module may import only from modules above its own in this list.
 
 pub mod app;
+pub mod assess;
 pub mod blobs;
+pub mod catalog;
 pub mod cli;
 pub mod client;
 pub mod config;
+pub mod contacts;
 pub mod core;
 pub mod cosign;
 pub mod db;
@@ -23,6 +26,7 @@ pub mod orphans;
 pub mod policies;
 pub mod policy;
 pub mod repeat;
+pub mod retention;
 pub mod signer;
 pub mod sinks;
 pub mod stamp;

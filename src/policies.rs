@@ -120,8 +120,6 @@ pub struct UploadPolicy {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RetentionPolicy {
-    /// Entries of the trail.
-    pub audit_days: i64,
     /// Stored files that nothing names.
     pub unreferenced_blob_hours: i64,
     /// Checkpoints.

@@ -16,6 +16,8 @@ error-405-title = That is not possible here
 error-405-text = This address does not take that kind of request.
 error-409-title = Someone was quicker
 error-409-text = This was changed in the meantime. Reload the page and look before you try again.
+error-412-title = Someone was quicker
+error-412-text = This was changed while you had it open. Reload the page and look before you try again.
 error-413-title = That is too big
 error-413-text = The most this server takes here is { $max }. Choose something smaller.
 error-413-plain-text = It is bigger than this server takes here. Choose something smaller.
@@ -49,9 +51,18 @@ error-403-fresh-title = Confirm it is you first
 error-429-too_many_tries-title = Too many login attempts
 error-429-locked-title = This account is closed for now
 error-409-last_admin-title = This is the last administrator
+error-409-not_scored-title = This framework has no score
+error-409-unproven-title = Nothing shows it yet
+error-409-last_proof-title = Something rests on it
+error-428-title = Say what you saw
 
 ## By code: what a person reads when nothing more exact is known
 
+error-code-changed = This was changed meanwhile. Look at it again.
+error-code-if_match = Send `If-Match` with the ETag of what you saw.
+error-code-unproven = Nothing is complete without evidence, or a recorded interview, test or examination.
+error-code-last_proof = This is the last thing a complete objective rests on.
+error-code-not_scored = Only NIST SP 800-171 r2 has a score.
 error-code-not_found = There is nothing at this address, or nothing you may see. Check it, or start from the home page.
 error-code-method = This address does not take that kind of request.
 error-code-internal = Check whether your last change arrived before you try again. If this happens again, give the reference to the operator of this server.
@@ -74,6 +85,7 @@ error-code-too_many_of = You have as many of these as are allowed. Remove one fi
 error-code-too_many_fields = The form has more fields than this server takes.
 error-code-last_admin = This is the last administrator. Make another one first.
 error-code-state = This was changed in the meantime, or was done already. Reload the page and look before you try again.
+error-code-pruned = This entry was kept for as long as entries are, and then pruned. Its place and its hash stay. The page on retention says more.
 error-code-erased = The person or number this concerns was erased. Nothing can be added to it any more.
 error-code-busy = The server has much to do just now. Wait { $seconds ->
     [one] { $seconds } second
@@ -104,3 +116,14 @@ error-code-quota = This is more than your share of the storage. Delete what you 
 error-code-bad_idempotency_key = The Idempotency-Key is not one this server takes: 1 to 255 printable ASCII characters.
 error-code-secret_told = This request made a token before. Its secret was shown once, then. If it is lost, revoke that token and make another one with a new Idempotency-Key.
 error-code-idempotency_mismatch = This Idempotency-Key was used for another request. Take a new one.
+
+error-403-signature-title = This request is not signed
+error-code-signature = Its signature does not fit what was received. Nothing was kept.
+error-409-number_stopped-title = Nothing is sent to this number
+error-code-number_stopped = It has opted out or is blocked.
+error-409-contact_exists-title = This number has a contact already
+error-code-contact_exists = Change that contact, or merge the other one into it.
+error-409-name_taken-title = The name is taken
+error-code-name_taken = There is a list of this name already. Choose another name.
+error-412-if_match-title = Somebody else changed it
+error-428-if_match-title = Which version is changed?

@@ -17,10 +17,20 @@ flash-text-sessions-ended = All sessions have ended.
 flash-text-deleted = The account is deleted.
 
 flash-text-uploaded = The file is stored.
+flash-text-system-made = The system is described.
+flash-text-system-changed = The system is changed.
+flash-text-assessment-made = The assessment has begun.
+flash-text-objective-kept = It is kept.
 flash-text-evidence-deleted = The evidence is deleted. Its entry and its hash stay.
 flash-text-message-sent = The message is on its way.
 flash-text-message-held = The message is held. The reason stands below.
 
 flash-text-review-signed = The review is signed.
+flash-text-retention-set = The retention is in force.
+flash-text-retention-proposed = The shorter retention is proposed. Another compliance officer has to approve it.
+flash-text-retention-approved = The shorter retention is in force.
+flash-text-hold-placed = The hold stands.
+flash-text-hold-released = The hold is released.
+flash-text-erased = What was held sealed about them is erased.
 flash-text-view-saved = The view is saved.
 flash-text-view-deleted = The view is deleted.

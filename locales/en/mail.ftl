@@ -36,6 +36,8 @@ mail-alert-integrity-fault-subject = The audit trail of Countersign is in doubt
 mail-alert-integrity-fault-text = The audit trail { $origin } came into doubt on { $at }. What does not agree: { $parts }.
 mail-alert-integrity-fault-now = Until this is resolved, only signing in, reading and exporting work.
 
+mail-mention-subject = You were mentioned in a comment
+mail-mention-text = { $by } mentioned you in a comment on the objective { $objective }.
 mail-review-due-subject = A review of the audit trail is due
 mail-review-due-text = Entries of the audit trail wait for a review, the oldest for more than { $days ->
     [one] a day
@@ -44,6 +46,9 @@ mail-review-due-text = Entries of the audit trail wait for a review, the oldest 
 mail-alert-unsigned-subject = Checkpoints of the audit trail of Countersign wait for their signature
 mail-alert-unsigned-text = On { $at } the signer of the audit trail { $origin } had not signed for { $secs } seconds ({ $why }).
 mail-alert-unsigned-now = Acts go on and are entered. What was entered since then is not signed, and exports end with the last checkpoint before.
+mail-alert-keys-back-subject = Keys of erased people came back in Countersign
+mail-alert-keys-back-text = On { $at } the keys of { $keys } erased subjects were there again: the database of keys is an old copy.
+mail-alert-keys-back-now = They were destroyed again at once. Find out who restored it, and whether the copy lies elsewhere too.
 mail-alert-no-room-subject = The disk of Countersign is almost full
 mail-alert-no-room-text = On { $at } the disk of the data folder had { $free } MiB free; { $kept } MiB are kept for the audit trail.
 mail-alert-no-room-now = Until there is room again, only signing in, reading and exporting work. Then the rest works by itself.

@@ -8,6 +8,15 @@ messages-sandbox = The sandbox gateway is in use: nothing leaves this server.
 messages-sandbox-link = See what it delivered
 send-title = Send a message
 send-button = Send message
+count-button = Count parts
+message-length = Length
+text-length = { $segments ->
+    [one] { $segments } part
+   *[other] { $segments } parts
+}, { $encoding }, { $units } { $encoding ->
+    [GSM-7] septets
+   *[other] units
+}
 field-to = Phone number
 field-to-hint = With the country code, for example +1 415 555 2671
 field-text = Text
@@ -47,11 +56,15 @@ attempt-interrupted = The server stopped before an answer of { $gateway } was re
 gateway-sandbox = Sandbox
 gateway-none = None
 
+action-message-receive = A message came in
+action-message-report = Report of a gateway
+
 message-reason-no-gateway = no gateway is set up
 message-reason-refused = the gateway refused it
 message-reason-timeout = the answer did not come in time
 message-reason-gateway-fault = the gateway failed on the way
 message-reason-interrupted = the server stopped before an answer was recorded
+message-reason-number-stopped = the number had opted out or was blocked
 message-reason-erased = the number was erased
 message-reason-altered = the stored message was altered
 

@@ -21,6 +21,7 @@ home-sign-ins-none = This is your first sign-in.
 wait-tag-people = people
 wait-tag-message = message
 wait-tag-account = account
+wait-tag-assess = Assessments
 wait-tag-trail = trail
 wait-invited = { $count ->
     [one] One invitation has not been used yet

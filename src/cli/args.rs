@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use super::args_data::{AssessCommand, CatalogCommand, ContactsCommand, TextCommand};
 use crate::config::Inputs;
 
 /// Compliance evidence, messaging and intake on one verifiable audit trail.
@@ -88,6 +89,18 @@ pub enum Command {
     /// Sign checkpoints in a process of its own, under another user than the server; `--data DIR` is its own folder.
     #[command(subcommand)]
     Signer(SignerCommand),
+    /// Catalogues of requirements.
+    #[command(subcommand)]
+    Catalog(CatalogCommand),
+    /// Assessments.
+    #[command(subcommand)]
+    Assess(AssessCommand),
+    /// Texts, before they are sent.
+    #[command(subcommand)]
+    Text(TextCommand),
+    /// Contacts.
+    #[command(subcommand)]
+    Contacts(ContactsCommand),
     /// Settings.
     #[command(subcommand)]
     Config(ConfigCommand),

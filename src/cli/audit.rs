@@ -18,7 +18,7 @@ use crate::core::rng::Rng;
 use crate::db::Db;
 use crate::db::checkpoint::Keeper;
 use crate::db::integrity::Walked;
-use crate::db::{integrity, rows as guarded, wall};
+use crate::db::{integrity, rows as guarded, sealed, wall};
 use crate::trail::filter::{Filter, Misread, Raw};
 use crate::trail::rows;
 
@@ -46,8 +46,9 @@ async fn verify(inputs: &Inputs, json: bool) -> Result<(), Failure> {
     let Walked { entries, bad, clock } = integrity::examine(&db).await?;
     let disagreements = integrity::compare(&db, &keeper).await?;
     let row = guarded::unnamed(&db).await?;
+    let value = sealed::walk(&db).await?.1;
     let now = wall::said(&db).await?.map(|what| format!("the clock disagrees: {what}"));
-    let findings: Vec<String> = bad.into_iter().chain(disagreements.iter().map(ToString::to_string)).chain(row).chain(now).collect();
+    let findings: Vec<String> = bad.into_iter().chain(value).chain(disagreements.iter().map(ToString::to_string)).chain(row).chain(now).collect();
     let origin = db.log().1;
     if json {
         out::json(&json!({ "origin": origin, "entries": entries, "findings": findings, "clock": clock }))?;

@@ -9,7 +9,7 @@ use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
 use crate::core::rng::Rng;
 use crate::core::room::Room;
-use crate::db::{Db, integrity, rows, wall};
+use crate::db::{Db, integrity, rows, sealed, wall};
 use crate::http::headers::HeaderPolicy;
 use crate::http::templates::bytes;
 use crate::policies::Policies;
@@ -180,6 +180,11 @@ async fn trail(config: &Config, folder: &DataFolder, full: bool) -> Vec<Line> {
             Ok((entries, None)) => lines.push(ok("entries", format!("{entries} re-hashed"))),
             Ok((_, Some(what))) => lines.push(bad("entries", what, MEND)),
             Err(fault) => lines.push(bad("entries", fault.chain(), MEND)),
+        }
+        match sealed::walk(&db).await {
+            Ok((values, None)) => lines.push(ok("values", format!("{values} sealed values opened, each is the one its entry committed to"))),
+            Ok((_, Some(what))) => lines.push(bad("values", what, MEND)),
+            Err(fault) => lines.push(bad("values", fault.chain(), MEND)),
         }
         match rows::unnamed(&db).await {
             Ok(None) => lines.push(ok("rows", "each names the entry that changed it last, and is named by it")),

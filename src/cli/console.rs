@@ -26,8 +26,8 @@ use crate::policy::{Actor, On, Role};
 
 /// The socket's name in the data folder.
 pub const SOCKET: &str = "control.sock";
-/// Bytes of one request or answer at most.
-const LINE_MAX: u64 = 1 << 20;
+/// Bytes of one request at most, a whole catalogue among them, and of one answer.
+const LINE_MAX: u64 = 20 << 20;
 /// People listed at most.
 const PEOPLE_MAX: usize = 10_000;
 
@@ -73,6 +73,19 @@ pub enum Ask {
         /// User name.
         username: String,
     },
+    /// Take a file of contacts over.
+    ContactsImport {
+        /// The file, as an absolute path.
+        file: std::path::PathBuf,
+        /// The list's name.
+        list: String,
+        /// The country of numbers without `+`.
+        region: Option<String>,
+        /// Numbers of internet telephony too.
+        voip: bool,
+        /// How it is read.
+        layout: Box<crate::contacts::import::layout::Layout>,
+    },
     /// Record an export and sign the head, so that what is exported is current.
     AuditExport {
         /// How.
@@ -84,6 +97,13 @@ pub enum Ask {
     TrailClock {
         /// Why.
         reason: String,
+    },
+    /// Keep a catalogue that was read from a file.
+    CatalogImport {
+        /// The catalogue as JSON.
+        body: String,
+        /// SHA-256 of the file.
+        sha256: String,
     },
     /// Record a backup.
     BackupCreate,
@@ -135,7 +155,7 @@ async fn through_socket(folder: &DataFolder, ask: &Ask) -> Result<Value, Failure
     line.push(b'\n');
     write.write_all(&line).await.map_err(Failure::cannot)?;
     let mut answer = String::new();
-    BufReader::new(read.take(LINE_MAX * 16)).read_line(&mut answer).await.map_err(Failure::cannot)?;
+    BufReader::new(read.take(LINE_MAX)).read_line(&mut answer).await.map_err(Failure::cannot)?;
     let answer: Value = serde_json::from_str(&answer).map_err(|_| Failure::cannot("the running server gave no answer"))?;
     match answer.get("error").and_then(Value::as_str) {
         Some(error) => Err(Failure::cannot(error)),
@@ -229,6 +249,7 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             people::reset_totp(db, permit, &person).await.map_err(|e| e.to_string())?;
             Ok(json!({ "username": username, "totp": "reset" }))
         }
+        Ask::ContactsImport { file, list, region, voip, layout } => super::contacts::import_here(app, file, list, region.as_deref(), *voip, layout).await,
         Ask::AuditExport { format, filter } => {
             let permit = app.policy.permit::<crate::trail::Export>(&console, &On::any("trail")).map_err(|d| d.need.because())?;
             let detail = Detail::ok().with("format", format.as_str());
@@ -243,6 +264,12 @@ pub async fn execute(app: &App, ask: &Ask) -> Result<Value, String> {
             let permit = app.policy.permit::<crate::trail::Clock>(&console, &On::any("trail")).map_err(|d| d.need.because())?;
             let behind = crate::trail::clock::accept(db, permit, reason).await.map_err(|e| e.to_string())?;
             Ok(json!({ "behind_us": behind }))
+        }
+        Ask::CatalogImport { body, sha256 } => {
+            let catalog: crate::catalog::Catalog = serde_json::from_str(body).map_err(|e| format!("not a catalogue: {e}"))?;
+            let permit = app.policy.permit::<crate::assess::Import>(&console, &On::any("framework")).map_err(|d| d.need.because())?;
+            let id = crate::assess::framework::import(db, permit, &catalog, sha256).await.map_err(|e| e.to_string())?;
+            Ok(json!({ "id": id, "key": catalog.key }))
         }
         Ask::BackupCreate => {
             let permit = app.policy.permit::<crate::operate::Backup>(&console, &On::any("server")).map_err(|d| d.need.because())?;

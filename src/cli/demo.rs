@@ -6,10 +6,11 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::{Failure, out, serve};
 use crate::config::{Config, Inputs};
-use crate::core::folder::DataFolder;
+use crate::core::folder::{DataFolder, write_private};
 use crate::core::rng::Rng;
 use crate::demo::{self, DemoPerson};
 use crate::http::App;
@@ -41,12 +42,16 @@ pub(super) async fn run(mut inputs: Inputs, listen: SocketAddr, json: bool) -> R
     if !inputs.env.keys().any(|k| k == "COUNTERSIGN_LOG_LEVEL") {
         inputs.flags.push(("log.level".into(), "warn".into()));
     }
+    let twilio = BuiltIn::of(&folder)?;
+    inputs.flags.retain(|(k, _)| !k.starts_with("twilio."));
+    inputs.flags.push(("twilio.account_sid".into(), twilio.account_sid.clone()));
+    inputs.flags.push(("twilio.auth_token_file".into(), folder.path().join(TWILIO_TOKEN).display().to_string()));
     inputs.serving = true;
     let config = Config::load(&inputs).map_err(Failure::cannot)?;
     if !folder.keys().join("kek-1").exists() {
         KeyRing::generate(&folder.keys(), &Rng::system()).map_err(Failure::cannot)?;
     }
-    let served = serve::serve_on(config, &folder, listener, async |app, _| seed_and_print(app, &url, &data, json).await).await;
+    let served = serve::serve_on(config, &folder, listener, async |app, _| seed_and_print(app, &url, &data, &twilio, json).await).await;
     if own {
         // A throw-away folder is thrown away.
         let _ = std::fs::remove_dir_all(&data);
@@ -54,7 +59,31 @@ pub(super) async fn run(mut inputs: Inputs, listen: SocketAddr, json: bool) -> R
     served
 }
 
-async fn seed_and_print(app: &App, url: &str, data: &Path, as_json: bool) -> Result<(), Failure> {
+/// The file with the token of the account that only pretends to be one at Twilio.
+const TWILIO_TOKEN: &str = "twilio-auth-token";
+/// Its number, which Twilio gives to nobody.
+const TWILIO_NUMBER: &str = "+15005550006";
+
+/// An account that only pretends to be one at Twilio, so that its hook can be tried with real signatures.
+struct BuiltIn {
+    account_sid: String,
+    auth_token: String,
+}
+
+impl BuiltIn {
+    /// That of this folder, made at the first start.
+    fn of(folder: &DataFolder) -> Result<Self, Failure> {
+        let path = folder.path().join(TWILIO_TOKEN);
+        if !path.exists() {
+            write_private(&path, hex::encode(Rng::system().bytes::<16>()).as_bytes()).map_err(Failure::cannot)?;
+        }
+        let auth_token = std::fs::read_to_string(&path).map_err(|e| Failure::cannot(format!("{}: {e}", path.display())))?.trim().to_owned();
+        let account_sid = format!("AC{}", &hex::encode(Sha256::digest(auth_token.as_bytes()))[..32]);
+        Ok(Self { account_sid, auth_token })
+    }
+}
+
+async fn seed_and_print(app: &App, url: &str, data: &Path, twilio: &BuiltIn, as_json: bool) -> Result<(), Failure> {
     let people = demo::seed(app).await?;
     let vkey = app.keeper.signer().vkey(&app.db.log().1);
     if as_json {
@@ -65,7 +94,9 @@ async fn seed_and_print(app: &App, url: &str, data: &Path, as_json: bool) -> Res
                     "sign_in_link": format!("{url}/demo/{}", p.sign_in) })
             })
             .collect();
-        return out::json(&json!({ "url": url, "data": data, "vkey": vkey, "people": people }));
+        return out::json(
+            &json!({ "url": url, "data": data, "vkey": vkey, "people": people, "twilio": json!({ "hook": format!("{url}{}", crate::messages::TWILIO), "account_sid": twilio.account_sid, "auth_token": twilio.auth_token, "number": TWILIO_NUMBER }) }),
+        );
     }
     out::line(&words(url, data, &vkey, &people))
 }

@@ -2,11 +2,14 @@
 //! 3 policy not met. Nothing needs a configuration or a database that does not use it.
 
 mod args;
+mod args_data;
 mod audit;
 mod backup;
+mod catalog;
 mod check;
 mod config;
 pub mod console;
+mod contacts;
 mod demo;
 mod health;
 mod keys;
@@ -14,6 +17,7 @@ mod migrate;
 mod out;
 mod serve;
 mod signer;
+mod text;
 mod user;
 mod witness;
 
@@ -126,6 +130,10 @@ async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backup(command) => backup::run(&inputs, command).await,
         Command::Witness(command) => witness::run(&inputs, command).await,
         Command::Signer(command) => signer::run(&inputs, command).await,
+        Command::Catalog(command) => catalog::run(&inputs, command).await,
+        Command::Assess(command) => catalog::assess(&command),
+        Command::Text(command) => text::run(&command),
+        Command::Contacts(command) => contacts::run(&inputs, command).await,
         Command::Config(command) => config::run(&inputs, &command),
         Command::Openapi => out::line(&crate::openapi::document().to_pretty_json().map_err(Failure::cannot)?),
         Command::Healthcheck => health::run(&inputs).await,

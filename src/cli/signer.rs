@@ -144,7 +144,8 @@ fn give(folder: &Path) -> Result<(), Failure> {
     let mut all = vec![folder.to_owned()];
     while let Some(path) = all.pop() {
         std::os::unix::fs::lchown(&path, Some(owner.uid()), Some(owner.gid())).map_err(cannot)?;
-        if path.is_dir() {
+        // A link is never followed: whoever owns the folder could lead root elsewhere by it.
+        if std::fs::symlink_metadata(&path).map_err(cannot)?.is_dir() {
             all.extend(below(&path)?);
         }
     }

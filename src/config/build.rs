@@ -15,7 +15,7 @@ use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
     Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
-    Timestamps, Trust, Webhook, Witnesses, alerts, database, parse, stream, timestamp, witness,
+    Timestamps, Trust, Twilio, Webhook, Witnesses, alerts, database, parse, stream, timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -56,6 +56,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         heartbeat: reader.number::<i64>("trail.heartbeat_secs").saturating_mul(SECOND),
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
+        twilio: twilio(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
@@ -268,6 +269,21 @@ fn alerts(reader: &mut Reader) -> Alerts {
         reader.faults.push("`alerts.mail_to` is set but `smtp.host` is not; set both or neither".to_owned());
     }
     Alerts { mail_to, webhook: webhook(reader, "alerts.webhook_url", "alerts.webhook_secret") }
+}
+
+/// The account and its token: both or neither.
+fn twilio(reader: &mut Reader) -> Option<Twilio> {
+    let sid = reader.parse("twilio.account_sid", twilio::account_sid);
+    let tokens: Vec<_> = ["twilio.auth_token", "twilio.auth_token_next"].into_iter().filter_map(|key| reader.parse(key, twilio::token)).collect();
+    let enforces = reader.choice("twilio.signatures", &[("enforce", true), ("report", false)]).unwrap_or(true);
+    match (reader.given("twilio.account_sid"), reader.given("twilio.auth_token")) {
+        (true, false) => {
+            reader.faults.push("`twilio.account_sid` is set but `twilio.auth_token` is not; name the token's file in `twilio.auth_token_file`".to_owned())
+        }
+        (false, true) => reader.faults.push("`twilio.auth_token` is given but `twilio.account_sid` is not; set both or neither".to_owned()),
+        (true, true) | (false, false) => {}
+    }
+    Some(Twilio { account_sid: sid?, tokens, enforces })
 }
 
 /// An address that is posted to, with the secret that signs: both or neither.

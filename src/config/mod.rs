@@ -17,6 +17,7 @@ mod suggest;
 #[cfg(test)]
 mod tests;
 mod timestamp;
+mod twilio;
 mod witness;
 
 use std::net::SocketAddr;
@@ -39,6 +40,7 @@ pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
 pub use timestamp::{Authority, Timestamps};
+pub use twilio::Twilio;
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -89,6 +91,8 @@ pub struct Config {
     pub stream: Stream,
     /// What is kept free on the disk.
     pub disk: Reserve,
+    /// The account at Twilio, if there is one.
+    pub twilio: Option<Twilio>,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,

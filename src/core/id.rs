@@ -35,6 +35,20 @@ macro_rules! for_each_id {
         $then!(RequestId, "req");
         $then!(ReviewId, "rvw");
         $then!(ViewId, "viw");
+        $then!(FrameworkId, "fwk");
+        $then!(SystemId, "sys");
+        $then!(AssessmentId, "asm");
+        $then!(RecordId, "rec");
+        $then!(CommentId, "cmt");
+        $then!(ContactId, "con");
+        $then!(ListId, "lst");
+        $then!(ConsentId, "cns");
+        $then!(StopId, "stp");
+        $then!(ImportId, "imp");
+        $then!(InboundId, "inb");
+        $then!(RetentionId, "rtn");
+        $then!(HoldId, "hld");
+        $then!(PruneId, "prn");
     };
 }
 
@@ -187,7 +201,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (13, 13));
+        assert_eq!((prefixes.len(), kinds), (27, 27));
     }
 
     proptest! {

@@ -35,11 +35,15 @@ pub enum Chore {
     Doubt,
     /// The head of a log, before anything can be recorded in it; events left behind by the one before.
     Origin,
+    /// The key of an erased subject is destroyed, its sealed values go.
+    Erasure,
+    /// What was pruned goes, bundle by bundle.
+    Prune,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -54,13 +58,15 @@ impl Chore {
         Self::Sink,
         Self::Doubt,
         Self::Origin,
+        Self::Erasure,
+        Self::Prune,
     ];
 
     /// Whether its commit may wait a little for that of an act.
     #[must_use]
     pub const fn haste(self) -> Haste {
         match self {
-            Self::Throttle | Self::Fixed | Self::Doubt | Self::Origin => Haste::Urgent,
+            Self::Throttle | Self::Fixed | Self::Doubt | Self::Origin | Self::Erasure => Haste::Urgent,
             Self::SessionSeen
             | Self::TokenSeen
             | Self::Job
@@ -70,7 +76,8 @@ impl Chore {
             | Self::Token
             | Self::Idempotency
             | Self::Sandbox
-            | Self::Sink => Haste::Patient,
+            | Self::Sink
+            | Self::Prune => Haste::Patient,
         }
     }
 
@@ -92,6 +99,8 @@ impl Chore {
             Self::Sink => &["sink"],
             Self::Doubt => &["audit_doubt"],
             Self::Origin => &["audit_head", "audit_pending"],
+            Self::Erasure => &["erasure_done", "audit_payload"],
+            Self::Prune => &["fixed", "audit_payload", "audit_event", "prune_progress"],
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Opening the trail: first start makes the log, every start compares head, leaves, tiles, the last checkpoint in the
 //! database, the one outside it, and the signer's memory. What is merely behind is caught up; what disagrees is a fault.
 
-use countersign_audit::verify::Walker;
 use countersign_audit::verify::checkpoint::Checkpoint;
+use countersign_audit::verify::pruned::Acts;
 use countersign_audit::verify::vkey::Vkey;
+use countersign_audit::verify::{Finding, Walker};
 use countersign_audit::write::leaf::{leaf, leaf_hash};
 use countersign_audit::write::tree::Frontier;
 use futures_util::TryStreamExt as _;
@@ -21,8 +22,10 @@ const LAST: &str = "select cast(coalesce(max(seq), -1) as bigint) from audit_cha
 const SINCE: &str =
     "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
 const WHOLE: &str = "select c.seq, c.prev, c.leaf_hash, e.body, e.id, e.at, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 order by c.seq";
+const STUBS: &str =
+    "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq < $2 order by c.seq";
 /// Every statement of this file, for the test that prepares them all.
-pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE, WHOLE, LEFT, QUEUE];
+pub const SQL: &[&str] = &[LOGS, NEW_HEAD, LAST, SINCE, WHOLE, STUBS, LEFT, QUEUE];
 
 /// Entries re-hashed at every start; `check` and `audit verify` re-hash all.
 const EDGE_ENTRIES: i64 = 256;
@@ -217,7 +220,7 @@ async fn compare_leaves(db: &Db, log: i64, size: i64, last_leaf: &[u8]) -> Resul
         out.push(Disagreement { part: "head", what: format!("it counts {size} entries, the chain holds {}", last + 1) });
         return Ok(out);
     }
-    let mut rows = db.query(SINCE).bind(log).bind((size - EDGE_ENTRIES).max(0)).stream::<LinkRow>().context("read the edge")?;
+    let mut rows = db.query(SINCE).bind(log).bind((size - EDGE_ENTRIES).max(db.pruned_below(log).await?)).stream::<LinkRow>().context("read the edge")?;
     let mut before: Option<Vec<u8>> = None;
     while let Some(row) = rows.try_next().await.context("read the edge")? {
         if row.seq >= size {
@@ -317,13 +320,17 @@ pub async fn examine(db: &Db) -> Result<Walked, Fault> {
     // The head first: a server that runs beside adds entries while this reads.
     let head = db.head(log).await?.ok_or_else(|| Fault::new("the log has no head"))?;
     let mut walker = Walker::new(&origin);
+    let pruned = db.pruned_below(log).await?;
+    let mut acts = Acts::new(place(pruned));
+    stand_in(db, log, pruned, &mut walker, &mut acts).await?;
     let mut columns = None;
-    let mut rows = db.query(WHOLE).bind(log).bind(0_i64).stream::<WholeRow>().context("read the log")?;
+    let mut rows = db.query(WHOLE).bind(log).bind(pruned).stream::<WholeRow>().context("read the log")?;
     while let Some(WholeRow { link: row, columns: beside }) = rows.try_next().await.context("read the log")? {
         if row.seq >= head.size {
             break;
         }
         let Ok(leaf) = row.leaf() else { return told(walker.size(), format!("entry {} is no entry at all", row.seq)) };
+        acts.take(place(row.seq), &leaf);
         if let Err(finding) = walker.push(&leaf) {
             return told(walker.size(), finding.line());
         }
@@ -337,6 +344,31 @@ pub async fn examine(db: &Db) -> Result<Walked, Fault> {
     let frontier = Frontier::from_bytes(&head.frontier).context("read the frontier")?;
     let root = frontier.root();
     let walk = walker.finish((frontier.size() >= 1).then_some(&root));
-    let bad = walk.findings.first().map(countersign_audit::verify::Finding::line).or(columns);
+    let unsaid = acts.pruned().map_or(0, |prune| prune.min_index) < place(pruned);
+    let unsaid = unsaid.then(|| format!("entries below {pruned} are gone, and no entry says that they were pruned"));
+    let line = |findings: &[Finding]| findings.first().map(Finding::line);
+    let bad = line(&walk.findings).or(unsaid).or_else(|| line(acts.findings().0)).or(columns);
     Ok(Walked { entries: walk.size, bad, clock: walk.clock.notes() })
+}
+
+/// Places of a log are never below 0.
+fn place(seq: i64) -> u64 {
+    u64::try_from(seq).unwrap_or(0)
+}
+
+/// Has the hashes of pruned entries stand in for them, and takes those that are kept because they say how long the others were.
+async fn stand_in(db: &Db, log: i64, pruned: i64, walker: &mut Walker, acts: &mut Acts) -> Result<(), Fault> {
+    let mut rows = db.query(STUBS).bind(log).bind(pruned).stream::<LinkRow>().context("read what was pruned")?;
+    while let Some(row) = rows.try_next().await.context("read what was pruned")? {
+        let hash = row.leaf_hash.as_slice().try_into().map_err(|_| Fault::new("a leaf hash is cut"))?;
+        walker.stand(hash);
+        if !row.body.is_empty() {
+            let leaf = row.leaf()?;
+            if leaf_hash(&leaf) != hash {
+                return Err(Fault::new(format!("the retained entry {} is not what was hashed", row.seq)));
+            }
+            acts.take(place(row.seq), &leaf);
+        }
+    }
+    Ok(())
 }

@@ -11,9 +11,11 @@ pub mod epoch;
 mod event;
 pub mod faultlog;
 pub mod integrity;
+pub mod keep;
 pub mod projection;
 mod restraint;
 pub mod rows;
+pub mod sealed;
 mod sequence;
 pub mod signer;
 pub mod tiles;
@@ -85,7 +87,7 @@ impl From<OpenError> for DbError {
     fn from(error: OpenError) -> Self {
         match error {
             OpenError::Erased => Self::Erased,
-            OpenError::Altered => Self::Fault(Fault::with("a data key does not fit its place", error)),
+            OpenError::Altered | OpenError::NoKey => Self::Fault(Fault::with("a data key does not fit its place", error)),
             OpenError::Fault(fault) => Self::Fault(fault),
         }
     }

@@ -14,6 +14,7 @@ pub mod listen;
 mod nav;
 pub mod notify;
 pub mod openapi;
+pub mod paced;
 pub mod recently;
 pub mod repeat;
 pub mod routes;

@@ -30,6 +30,8 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
         &[
             entry("home", "/", "home", &[]),
             entry("evidence", "/evidence", "evidence", &[Role::Contributor, Role::Compliance]),
+            entry("assess", "/assess", "check", &[Role::Contributor, Role::Compliance]),
+            entry("contacts", "/contacts", "people", &[Role::Messaging]),
             entry("messages", "/messages", "message", &[Role::Messaging]),
         ],
     ),

@@ -65,6 +65,16 @@ impl Routes {
         self.add(Method::POST, axum::routing::MethodFilter::POST, path, rule, handler)
     }
 
+    /// A PUT.
+    #[must_use]
+    pub fn put<H, T>(self, path: &'static str, rule: Rule, handler: H) -> Self
+    where
+        H: Handler<T, App>,
+        T: 'static,
+    {
+        self.add(Method::PUT, axum::routing::MethodFilter::PUT, path, rule, handler)
+    }
+
     /// A DELETE.
     #[must_use]
     pub fn delete<H, T>(self, path: &'static str, rule: Rule, handler: H) -> Self

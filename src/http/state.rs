@@ -18,6 +18,15 @@ use crate::policy::Policy;
 use crate::stamp::Stamper;
 use crate::vault::Hasher;
 
+/// What imports wait for.
+#[derive(Debug, Default)]
+pub struct Imports {
+    /// Wakes whoever works on them.
+    pub wake: tokio::sync::Notify,
+    /// Held by whoever works on one.
+    pub alone: tokio::sync::Mutex<()>,
+}
+
 /// The shared parts.
 #[derive(Debug)]
 pub struct Shared {
@@ -53,6 +62,8 @@ pub struct Shared {
     pub recently: Recently,
     /// Wakes the worker that sends messages.
     pub work: Arc<tokio::sync::Notify>,
+    /// What imports of contacts wait for.
+    pub imports: Imports,
     /// This is a demonstration: single-use sign-in links work, on loopback only.
     pub demo: bool,
     /// Set once everything is ready to serve; cleared when draining.

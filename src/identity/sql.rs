@@ -27,6 +27,8 @@ pub const SPEND_STEP: &str =
 pub const DISABLE: &str = "update person set disabled_at = $3, last_audit_id = $1 where id = $2 and disabled_at is null and deleted_at is null";
 pub const ENABLE: &str = "update person set disabled_at = null, last_audit_id = $1 where id = $2 and disabled_at is not null and deleted_at is null";
 pub const DELETE: &str = "update person set deleted_at = $3, password_hash = null, totp_sealed = null, last_audit_id = $1 where id = $2 and deleted_at is null";
+/// Takes out who it was, once the account is closed or disabled.
+pub const BLANK: &str = "update person set username = $3, display_name = $3, name_fold = $3, email = null, password_hash = null, totp_sealed = null, totp_at = null, deleted_at = coalesce(deleted_at, $4), last_audit_id = $1 where id = $2 and (disabled_at is not null or deleted_at is not null)";
 pub const LOCK_ADMINS: &str = "update fixed set value = value where name = 'admin_lock'";
 
 pub const REVIVE_ROLE: &str = "update person_role set granted_at = $4, revoked_at = null, last_audit_id = $1 where person_id = $2 and role = $3";
@@ -106,6 +108,7 @@ pub const ALL: &[&str] = &[
     DISABLE,
     ENABLE,
     DELETE,
+    BLANK,
     LOCK_ADMINS,
     REVIVE_ROLE,
     INSERT_ROLE,

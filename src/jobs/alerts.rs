@@ -72,6 +72,13 @@ async fn watch_room(app: &App, ways: &Ways, stop: &CancellationToken) {
     }
 }
 
+/// Tells of keys that were there again at the start, if any were.
+pub(super) async fn keys_back(app: &App, ways: &Ways, keys: i64) {
+    if keys > 0 {
+        raise(app, ways, &Alert::KeysBack { keys }).await;
+    }
+}
+
 /// Says what a look at the disk means for those who begin something.
 pub(super) fn note_room(db: &Db, reserve: &Reserve, room: Room) {
     let short = reserve.is_short(db.is_short(), room);

@@ -21,7 +21,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{evidence, identity, messages, sinks};
+use crate::{contacts, evidence, identity, messages, retention, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -41,18 +41,19 @@ pub async fn begin_epoch(app: &App) {
     }
 }
 
-/// Runs until told to stop.
-pub async fn run(app: App, stop: CancellationToken) {
+/// Runs until told to stop. `back` keys of erased subjects were there again at the start.
+pub async fn run(app: App, back: i64, stop: CancellationToken) {
     let ways = tell::Ways::of(&app.config);
     let streams = sinks::run(&app.db, &app.keeper, &app.config.stream, &stop);
     let witnesses = alerts::watch_witnesses(&app, &ways, &stop);
     let timestamps = alerts::watch_timestamps(&app, &ways, &stop);
-    tokio::join!(tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, timestamps, streams, keep_house(&app, &stop));
+    let told = alerts::keys_back(&app, &ways, back);
+    tokio::join!(told, tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, timestamps, streams, keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps and reminders every hour.
 async fn keep_house(app: &App, stop: &CancellationToken) {
-    let (mut minute, mut hour, mut review) = (app.db.clock().now(), 0, 0);
+    let (mut minute, mut hour, mut review, mut old) = (app.db.clock().now(), 0, 0, 0);
     let mut keys = Sweep::default();
     let mut heart = heartbeat::Heart::new(app);
     let mut turn = epoch::Turn::new(app);
@@ -76,6 +77,12 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
             && let Err(fault) = sweep(app, &mut keys).await
         {
             tracing::error!(fault = fault.chain(), "a sweep failed");
+        }
+        if app.db.leads()
+            && due(&mut old, now, HOUR)
+            && let Err(fault) = take_out(app).await
+        {
+            tracing::error!(fault = fault.chain(), "erasing or pruning is not done; it goes on in an hour");
         }
         if due(&mut review, now, HOUR)
             && let Err(fault) = remind(app).await
@@ -115,6 +122,30 @@ async fn remind(app: &App) -> Result<(), Fault> {
     Ok(())
 }
 
+/// Finishes erasures, enters a pruning that is due, and goes on with one that was entered.
+async fn take_out(app: &App) -> Result<(), Fault> {
+    let db = &app.db;
+    if db.in_fault() {
+        return Ok(());
+    }
+    retention::erase::finish(db, false).await?;
+    // What is old enough to go is told by a clock.
+    if db.in_doubt() {
+        return Ok(());
+    }
+    match retention::prune::enter(db, &app.policy).await {
+        Ok(Some(min)) => tracing::info!(min, "a pruning of the trail was entered"),
+        // Somebody placed a hold or set another retention in this moment: the next round sees it.
+        Ok(None) | Err(retention::Error::State) => {}
+        Err(error) => return Err(Fault::with("enter a pruning", error)),
+    }
+    let bundles = retention::prune::work(db).await?;
+    if bundles > 0 {
+        tracing::info!(bundles, "entries of the trail were pruned");
+    }
+    Ok(())
+}
+
 async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     app.limits.sweep();
     let db = &app.db;
@@ -128,6 +159,7 @@ async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     }
     crate::repeat::sweep(db, now).await.context("sweep answers")?;
     messages::sweep(db, now).await.context("sweep messages")?;
+    contacts::import::stage::sweep(app, now).await.context("sweep imports")?;
     let hours = u64::try_from(app.policies.retention.unreferenced_blob_hours).unwrap_or(24).max(24);
     let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
     if removed > 0 {

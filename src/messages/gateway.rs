@@ -15,7 +15,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::MessageId;
 use crate::core::rng::Rng;
 use crate::db::{Chore, Db, DbError};
-use crate::vault::{OpenError, Place};
+use crate::vault::Place;
 
 /// The name of the built-in gateway.
 pub const SANDBOX: &str = "sandbox";
@@ -199,7 +199,7 @@ pub async fn deliveries(db: &Db) -> Result<Vec<Delivery>, DbError> {
                 let content: Content = serde_json::from_slice(&plain).context("read a delivery")?;
                 out.push(Delivery { message: row.message_id, to: content.to, text: content.text, at: row.at });
             }
-            Err(OpenError::Erased) => {}
+            Err(error) if error.is_gone() => {}
             Err(error) => return Err(error.into()),
         }
     }

@@ -4,8 +4,10 @@
 
 pub mod api;
 pub mod gateway;
-pub mod number;
+mod hooks;
+pub mod inbound;
 mod samples;
+pub mod signature;
 pub mod sql;
 pub mod state;
 pub mod web;
@@ -13,15 +15,17 @@ pub mod worker;
 
 use serde::{Deserialize, Serialize};
 
+use crate::contacts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{JobId, MessageId, PersonId};
-use crate::db::{Db, DbError, Detail};
+use crate::core::number::Number;
+use crate::db::{Db, DbError, Detail, keep};
 use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
 use crate::vault::{OpenError, Place};
-use number::Number;
+pub use hooks::TWILIO;
 pub use samples::demo_samples;
 use state::State;
 
@@ -44,6 +48,10 @@ crate::acts! {
     Attempt = "message.attempt" on Message,
     /// Record what the gateway answered.
     Settle = "message.result" on Message,
+    /// Keep a message that came in.
+    Receive = "message.receive" on On,
+    /// Keep what a gateway says became of a message.
+    Report = "message.report" on On,
 }
 
 crate::row! {
@@ -62,6 +70,8 @@ crate::row! {
         pub number_sealed: Vec<u8>,
         /// The text.
         pub text_sealed: Vec<u8>,
+        /// The blind index of the number.
+        pub number_ix: String,
         /// The number as it may be shown.
         pub masked: String,
         /// See [`State`].
@@ -192,6 +202,9 @@ pub enum Error {
     /// The state does not allow it (any more).
     #[error("the state does not allow it")]
     State,
+    /// The number has opted out, or is blocked.
+    #[error("nothing is sent to this number")]
+    Stopped,
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -212,14 +225,9 @@ impl From<OpenError> for Error {
     }
 }
 
-/// The blind index of a number.
-fn index_of(db: &Db, e164: &str) -> String {
-    db.vault().blind("message.number", e164)
-}
-
-/// Whose key seals what concerns a number: one per number, so that a number can be erased.
+/// Whose key seals what concerns a number.
 fn subject_of(db: &Db, e164: &str) -> String {
-    format!("num_{}", index_of(db, e164))
+    keep::number_subject(db.vault(), e164)
 }
 
 fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
@@ -229,11 +237,11 @@ fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
 /// Records a message, its job and its entry in one commit. A repeated request gets the first one's answer.
 ///
 /// # Errors
-/// [`repeat::Error::OtherBody`]; [`DbError::Erased`] when the number was erased.
+/// [`repeat::Error::OtherBody`]; [`DbError::Erased`] when the number was erased; [`Error::Stopped`].
 pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Once<Sent>, Error> {
     let id = MessageId::new(db.clock(), db.rng());
     let e164 = draft.number.e164();
-    let number_ix = index_of(db, e164);
+    let number_ix = keep::number_index(db.vault(), e164);
     let subject = format!("num_{number_ix}");
     let key = db.vault().key_for(&subject).await?;
     let sealed = |column, plain: &str| key.seal(&place(&id, column), plain.as_bytes(), db.rng());
@@ -248,6 +256,9 @@ pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Onc
     {
         drop(tx);
         return Ok(Once::again(repeat.answer(db).await?));
+    }
+    if contacts::is_stopped(&mut tx, &number_ix).await? {
+        return Err(Error::Stopped);
     }
     let now = tx.now();
     tx.write(sql::INSERT)

@@ -1,8 +1,8 @@
 //! A few messages for a demonstration, sent as a person would send them.
 
-use super::number::Number;
 use super::{Draft, Send, gateway, send};
 use crate::core::fault::{Context as _, Fault};
+use crate::core::number::Number;
 use crate::http::App;
 use crate::policy::{Actor, On};
 

@@ -5,7 +5,7 @@ pub const ATTEMPT: &str = "update message set state = 'sending', attempted_at = 
 pub const SETTLE: &str =
     "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and ended_at is null";
 
-pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
+pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
 pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
 pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
 pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'message.attempt', 'message.result') order by e.id desc limit 10";
@@ -24,6 +24,9 @@ pub const DELIVER: &str = "insert into sandbox_delivery (provider_id, message_id
 pub const DELIVERIES: &str = "select provider_id, message_id, sealed, at from sandbox_delivery order by at desc, provider_id limit 50";
 pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
 
+pub const INBOUND_KNOWN: &str = "select count(*) from inbound_event where gateway = $1 and event_key = $2";
+pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_key, kind, number_ix, sealed, provider_id, status, received_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
+
 /// Every statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
     INSERT,
@@ -35,6 +38,8 @@ pub const ALL: &[&str] = &[
     HISTORY,
     SENDING,
     SENDING_LEFT,
+    INBOUND_KNOWN,
+    INSERT_INBOUND,
     INSERT_JOB,
     DUE,
     CLAIM,

@@ -8,10 +8,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::{Attempted, Gateway, Outgoing, SANDBOX, Sandbox};
-use super::number::Number;
 use super::{Attempt, Draft, Error, Message, Send, Sent, sql, worker};
 use crate::core::clock::{Clock, DAY, HOUR};
 use crate::core::id::PersonId;
+use crate::core::number::Number;
 use crate::core::rng::Rng;
 use crate::db::faultlog::FaultLog;
 use crate::db::{Db, DbError, Process, Sequencer, integrity};

@@ -6,16 +6,17 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::gateway::{self, SANDBOX};
-use super::number::{Number, NumberError};
 use super::state::State;
 use super::{Draft, Error, Happened, List, Listed, Message, Send, TEXT_CHARS_MAX};
+use crate::contacts::web::number_key;
 use crate::core::clock::Micros;
 use crate::core::id::MessageId;
+use crate::core::number::Number;
+use crate::core::segment::{self, Segments};
 use crate::core::text::{Paragraph, TextError};
 use crate::http::form::{Fields, FormState};
 use crate::http::{self, Answer, App, Ctx, Posted, Routes, Rule, Signed};
 use crate::policy::{On, Role};
-use crate::vault::OpenError;
 
 /// The routes of this slice.
 #[must_use]
@@ -26,6 +27,7 @@ pub fn routes() -> Routes {
         .get("/messages/sandbox", Rule::Act("message.list"), get_sandbox)
         .get("/messages/{id}", Rule::Act("message.list"), get_message)
         .and(super::api::routes())
+        .and(super::hooks::routes())
 }
 
 /// How an error of this slice is told when no form shows it.
@@ -34,6 +36,7 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::Repeat(error) => error.into(),
         Error::State => http::Error::conflict("state"),
+        Error::Stopped => http::Error::conflict("number_stopped").saying("This number has opted out or is blocked, so nothing is sent to it."),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
     }
@@ -68,21 +71,6 @@ pub(super) fn number(app: &App, to: &str) -> Result<Number, Refused> {
     Number::parse(to, app.config.default_region.as_deref()).map_err(|error| Refused::new(error.code(), number_key(error, to)))
 }
 
-fn number_key(error: NumberError, to: &str) -> &'static str {
-    match error {
-        NumberError::Empty => "error-to-missing",
-        NumberError::BadCharacters => "error-to-characters",
-        NumberError::Extension => "error-to-extension",
-        NumberError::ScientificNotation => "error-to-scientific",
-        NumberError::NoCountry if to.trim_start().starts_with(['+', '\u{FF0B}']) => "error-to-country",
-        NumberError::NoCountry => "error-to-plus",
-        NumberError::TooShort => "error-to-short",
-        NumberError::TooLong => "error-to-long",
-        NumberError::NotValid => "error-to-invalid",
-        NumberError::KindNotAllowed => "error-to-kind",
-    }
-}
-
 /// Reads the text of a message.
 pub(super) fn text(text: &str) -> Result<String, Refused> {
     Paragraph::parse(text, TEXT_CHARS_MAX).map_err(|error| {
@@ -114,6 +102,7 @@ struct ListPage {
     older: Option<String>,
     may_send: bool,
     text_max: usize,
+    length: Option<Segments>,
     sandbox: bool,
     form: FormState,
 }
@@ -130,12 +119,15 @@ impl ListPage {
         let page = super::page(&app.db, after, before).await?;
         let newer = page.messages.first().filter(|_| page.newer).map(|m| format!("/messages?before={}", m.id));
         let older = page.messages.last().filter(|_| page.older).map(|m| format!("/messages?after={}", m.id));
+        // What the text in the form comes to, once there is one.
+        let typed = form.values.get("text").and_then(|v| v.as_str()).and_then(|typed| text(typed).ok());
         Ok(Self {
             items: page.messages.into_iter().map(ListItem::from).collect(),
             newer,
             older,
             may_send: app.policy.can::<Send>(&ctx.actor, &messages()),
             text_max: TEXT_CHARS_MAX,
+            length: typed.map(|text| segment::count(&text)),
             sandbox: gateway::in_force(&app.config) == Some(SANDBOX),
             form,
         })
@@ -159,9 +151,15 @@ async fn get_messages(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
 
 async fn post_messages(Signed { person, .. }: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
     let permit = ctx.permit::<Send>(&messages()).await?;
-    let (to, typed) = (fields.one("to")?, fields.one("text")?);
+    let (to, typed, only_count) = (fields.one("to")?, fields.one("text")?, fields.optional("count")?.is_some());
     fields.finish()?;
     let app = &ctx.app;
+    if only_count {
+        drop(permit);
+        let form = FormState::default().keep("to", to.as_str()).keep("text", typed.as_str());
+        let page = ListPage::read(&ctx, None, None, form).await?;
+        return ctx.page("messages/list.html", page).await;
+    }
     let (number, text) = match (number(app, &to), text(&typed)) {
         (Ok(number), Ok(text)) => (number, text),
         (number, text) => {
@@ -175,7 +173,15 @@ async fn post_messages(Signed { person, .. }: Signed, Posted { ctx, mut fields }
         }
     };
     let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: None };
-    let sent = super::send(&app.db, permit, draft).await.map_err(told)?.answer;
+    let sent = match super::send(&app.db, permit, draft).await {
+        Ok(sent) => sent.answer,
+        Err(Error::Stopped) => {
+            let mut form = FormState::default().keep("to", to.as_str()).keep("text", typed.as_str());
+            form.wrong("to", app.text("error-number-stopped", &[]));
+            return again(&ctx, form).await;
+        }
+        Err(error) => return Err(told(error)),
+    };
     app.work.notify_one();
     Ok(ctx.go(&format!("/messages/{}", sent.id), if sent.is_queued() { "message-queued" } else { "message-held" }))
 }
@@ -190,6 +196,7 @@ struct Item {
     id: String,
     to: String,
     text: Option<String>,
+    length: Option<Segments>,
     state: String,
     held_because: Option<String>,
     author: String,
@@ -229,14 +236,16 @@ pub(super) async fn one(ctx: &Ctx, id: &str) -> Result<Message, http::Error> {
 pub(super) async fn text_of(ctx: &Ctx, message: &Message) -> Result<Option<String>, http::Error> {
     match message.text(&ctx.app.db).await {
         Ok(text) => Ok(Some(text)),
-        Err(OpenError::Erased) => Ok(None),
+        Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(told(error.into())),
     }
 }
 
 async fn show(ctx: &Ctx, message: &Message, history: &[Happened]) -> Answer {
     let app = &ctx.app;
-    let text = text_of(ctx, message).await?.unwrap_or_else(|| app.text("erased", &[]));
+    let text = text_of(ctx, message).await?;
+    let length = text.as_deref().map(segment::count);
+    let text = text.unwrap_or_else(|| app.text("erased", &[]));
     let state = message.state()?;
     // A link to the trail is for those who may follow it.
     let reads_trail = ctx.actor.has(Role::Compliance) || ctx.actor.has(Role::Admin);
@@ -245,6 +254,7 @@ async fn show(ctx: &Ctx, message: &Message, history: &[Happened]) -> Answer {
         id: message.id.to_string(),
         to: message.masked.clone(),
         text: Some(text),
+        length,
         state: message.state.clone(),
         held_because: (state == State::Held).then(|| reason(app, message)),
         author: message.author.clone(),
@@ -311,12 +321,6 @@ fn masked(e164: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_missing_country_and_an_unknown_one_are_told_apart() {
-        assert_eq!(number_key(NumberError::NoCountry, "415 555 2671"), "error-to-plus");
-        assert_eq!(number_key(NumberError::NoCountry, " +999 1"), "error-to-country");
-    }
 
     #[test]
     fn a_text_is_refused_with_its_reason() {

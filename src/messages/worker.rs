@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{self, Attempted, Gateway, Outgoing, Sandbox};
 use super::state::{Ending, State, Step, step};
 use super::{Attempt, Error, FIRST, Message, Settle, find, sql};
+use crate::contacts;
 use crate::core::clock::{DAY, MINUTE, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::{JobId, MessageId};
@@ -45,9 +46,13 @@ crate::row! {
 /// Records that a message is about to be handed to the gateway. Until this is durable the gateway must not be called.
 ///
 /// # Errors
-/// [`Error::State`] when it is not queued (any more).
+/// [`Error::State`] when it is not queued (any more); [`Error::Stopped`] when the number was stopped since.
 pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message) -> Result<(), Error> {
     let mut tx = db.begin(&permit).await?;
+    // Whoever stops the number waits for this, or was first.
+    if contacts::is_stopped(&mut tx, &message.number_ix).await? {
+        return Err(Error::Stopped);
+    }
     let now = tx.now();
     changed(tx.write(sql::ATTEMPT).bind(&message.id).bind(now).execute().await?)?;
     tx.commit(permit, Detail::ok().with("gateway", message.gateway.as_str())).await?;
@@ -222,9 +227,14 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, gateway: &dyn Gateway, id:
                 Ok(outgoing) => outgoing,
                 Err(OpenError::Fault(fault)) => return Err(fault.into()),
                 Err(OpenError::Erased) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("erased")).await,
-                Err(OpenError::Altered) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await,
+                Err(OpenError::Altered | OpenError::NoKey) => {
+                    return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await;
+                }
             };
-            attempt(db, permit(policy, &message)?, &message).await?;
+            match attempt(db, permit(policy, &message)?, &message).await {
+                Err(Error::Stopped) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("number_stopped")).await,
+                done => done?,
+            }
             let ending = hand_over(gateway, outgoing).await;
             settle_surely(db, policy, &message, &ending).await
         }

@@ -24,6 +24,8 @@ const STREAM_FILE: &str = "alert_stream_file";
 const UNSIGNED: &str = "alert_unsigned";
 /// The template of [`Alert::NoRoom`].
 const NO_ROOM: &str = "alert_no_room";
+/// The template of [`Alert::KeysBack`].
+const KEYS_BACK: &str = "alert_keys_back";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -85,6 +87,11 @@ pub enum Alert {
         /// MiB that must be.
         kept_mib: u64,
     },
+    /// Keys of erased subjects were there again, and were destroyed again: the keys' database is an old copy.
+    KeysBack {
+        /// How many.
+        keys: i64,
+    },
 }
 
 /// Who is told, beside administrators on their page.
@@ -110,6 +117,7 @@ impl Alert {
             Self::StreamFile { .. } => STREAM_FILE,
             Self::NoRoom { .. } => NO_ROOM,
             Self::Unsigned { .. } => UNSIGNED,
+            Self::KeysBack { .. } => KEYS_BACK,
         }
     }
 
@@ -126,6 +134,7 @@ impl Alert {
             Self::StreamFile { path, what } => vec![("file", path.clone()), ("what", what.clone())],
             Self::Unsigned { origin, secs, why } => vec![("origin", origin.clone()), ("secs", secs.to_string()), ("why", (*why).to_owned())],
             Self::NoRoom { free_mib, kept_mib } => vec![("free", free_mib.to_string()), ("kept", kept_mib.to_string())],
+            Self::KeysBack { keys } => vec![("keys", keys.to_string())],
         };
         args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -134,7 +143,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, UNTIMED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, UNTIMED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED, KEYS_BACK].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -159,6 +168,7 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             });
             ("trail.unsigned", data)
         }
+        KEYS_BACK => ("erasure.keys_back", serde_json::json!({ "keys": number("keys"), "status_url": format!("{site}/status") })),
         STREAM_LATE => {
             let data = serde_json::json!({
                 "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
@@ -225,7 +235,15 @@ mod tests {
         let room = Alert::NoRoom { free_mib: 12, kept_mib: 256 };
         let unsigned = Alert::Unsigned { origin: "x".into(), secs: 60, why: "timeout" };
         let untimed = Alert::Untimed { origin: "a/audit/1".into(), secs: 90_000 };
-        let all = [(untimed, "trail.untimed"), (late, "stream.late"), (file, "stream.file"), (room, "disk.reserve"), (unsigned, "trail.unsigned")];
+        let back = Alert::KeysBack { keys: 2 };
+        let all = [
+            (untimed, "trail.untimed"),
+            (back, "erasure.keys_back"),
+            (late, "stream.late"),
+            (file, "stream.file"),
+            (room, "disk.reserve"),
+            (unsigned, "trail.unsigned"),
+        ];
         for (alert, kind) in all {
             assert!(is_alert(alert.template()));
             let body = body(alert.template(), 0, &alert.args(), "https://c.example").expect("an alert has a body");

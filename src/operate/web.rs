@@ -90,6 +90,8 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
             desk.wait("trail", "bad", &key, None, "/status", "wait-open");
         } else if notice.template == trail::review_remind::TEMPLATE {
             desk.wait("trail", "warn", &key, None, "/audit/reviews", "wait-open");
+        } else if notice.template == crate::assess::MENTION {
+            desk.wait("assess", "", &key, None, "/assess", "wait-open");
         } else {
             desk.wait("account", "", &key, None, "/account", "wait-open");
         }

@@ -82,11 +82,14 @@ pub async fn next(db: &Db, keeper: &Keeper, state: &State) -> Result<Next, Fault
         return Ok(if state.log < newest { Next::Log(state.log + 1) } else { Next::Nothing });
     };
     let origin: String = db.query(ORIGIN).bind(state.log).scalar().await.context("read a log's origin")?;
-    let (first, end) = (state.next_seq, kept.size.min(state.next_seq.saturating_add(ENTRIES_MAX)));
-    let rows: Vec<LinkRow> = db.query(LINKS).bind(state.log).bind((first - 1).max(0)).bind(end).all().await.context("read entries to stream")?;
+    // What was pruned cannot be given to anybody any more.
+    let pruned = db.pruned_below(state.log).await?;
+    let first = state.next_seq.max(pruned);
+    let (from, end) = ((first - 1).max(pruned), kept.size.min(first.saturating_add(ENTRIES_MAX)));
+    let rows: Vec<LinkRow> = db.query(LINKS).bind(state.log).bind(from).bind(end).all().await.context("read entries to stream")?;
     // A log that was left may have been left for what is wrong with it; the first entry of the next one says so.
     let doubt = if state.log < newest { Next::Log(state.log + 1) } else { Next::Doubt };
-    let Some(lines) = chained(rows, first) else { return Ok(doubt) };
+    let Some(lines) = chained(rows, from, first) else { return Ok(doubt) };
     let batch = Batch { log: state.log, origin, lines, note: kept.note, size: kept.size };
     Ok(if is_signed(db, keeper, &batch).await? { Next::Batch(batch) } else { doubt })
 }
@@ -109,11 +112,11 @@ async fn is_signed(db: &Db, keeper: &Keeper, batch: &Batch) -> Result<bool, Faul
     Ok(i64::try_from(checkpoint.size) == Ok(batch.size) && inclusion(&last.hash, place, checkpoint.size, &path, &checkpoint.root).is_ok())
 }
 
-/// The entries from `first` on, each naming the one before; none when they do not hold together.
-fn chained(rows: Vec<LinkRow>, first: i64) -> Option<Vec<Line>> {
+/// The entries from `first` on, each naming the one before; none when they do not hold together. The rows begin at `from`.
+fn chained(rows: Vec<LinkRow>, from: i64, first: i64) -> Option<Vec<Line>> {
     let mut lines: Vec<Line> = Vec::with_capacity(rows.len());
     let (mut before, mut bytes) = (None, 0);
-    for (row, seq) in rows.into_iter().zip((first - 1).max(0)..) {
+    for (row, seq) in rows.into_iter().zip(from..) {
         let leaf = row.leaf().ok()?;
         let hash = leaf_hash(&leaf);
         let follows = before.is_none_or(|before: Hash| before.as_slice() == row.prev) && (row.seq > 0 || row.prev == [0; 32]);
@@ -147,8 +150,8 @@ mod tests {
 
     #[test]
     fn entries_that_hold_together_pass_from_the_first_asked_for() {
-        assert_eq!(chained(rows(0, 4), 0).map(|l| l.iter().map(|l| l.seq).collect()), Some(vec![0, 1, 2, 3]));
-        assert_eq!(chained(rows(2, 5), 3).map(|l| l.iter().map(|l| l.seq).collect()), Some(vec![3, 4]));
+        assert_eq!(chained(rows(0, 4), 0, 0).map(|l| l.iter().map(|l| l.seq).collect()), Some(vec![0, 1, 2, 3]));
+        assert_eq!(chained(rows(2, 5), 2, 3).map(|l| l.iter().map(|l| l.seq).collect()), Some(vec![3, 4]));
     }
 
     #[test]
@@ -162,12 +165,12 @@ mod tests {
         let mut rehashed = other.clone();
         rehashed[2].leaf_hash = leaf_hash(&rehashed[2].leaf().expect("a leaf")).to_vec();
         for wrong in [gap, swapped, other, rehashed] {
-            assert_eq!(chained(wrong, 0), None);
+            assert_eq!(chained(wrong, 0, 0), None);
         }
         let mut start = rows(0, 1);
         start[0].prev = vec![1; 32];
         start[0].leaf_hash = leaf_hash(&start[0].leaf().expect("a leaf")).to_vec();
-        assert_eq!(chained(start, 0), None, "the first entry follows nothing");
+        assert_eq!(chained(start, 0, 0), None, "the first entry follows nothing");
     }
 
     #[test]

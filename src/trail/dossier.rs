@@ -4,10 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use countersign_audit::write::commitment::commit;
 use futures_util::stream::{StreamExt as _, try_unfold};
 use serde_json::{Value, json};
 
@@ -21,6 +18,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
 use crate::db::Db;
 use crate::db::integrity::LinkRow;
+use crate::db::sealed::{Committed, commitments};
 
 /// Entries whose values one bundle opens at most: more is to be narrowed by a filter.
 pub const OPENED_MAX: usize = 10_000;
@@ -30,7 +28,7 @@ const FOLDER: &str = "audit-evidence";
 /// The entries whose values are opened, and how many values that are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Opening {
-    /// Places of entries that hold a value.
+    /// Places of entries that hold a value, or held one that was erased.
     pub seqs: BTreeSet<i64>,
     /// Values that open.
     pub values: i64,
@@ -47,8 +45,9 @@ pub async fn opening(db: &Db, filter: &Filter, size: u64) -> Result<Option<Openi
     while let Some(batch) = rows.next().await {
         for row in batch?.1.iter().filter(|row| u64::try_from(row.seq).is_ok_and(|seq| seq < size)) {
             let keyed = row.keyed(db).await?;
-            let fits = values(&row.leaf()?).iter().filter(|sealed| matches!(opened(sealed, &keyed), Held::Opened(..))).count();
-            if fits > 0 {
+            let fits = values(&row.leaf()?).iter().filter(|sealed| told(sealed, &keyed)["value"].is_string()).count();
+            // Of what was erased the bundle says so, where it would be opened.
+            if fits > 0 || !keyed.1.is_empty() {
                 found.seqs.insert(row.seq);
                 found.values += i64::try_from(fits).context("count values")?;
             }
@@ -60,60 +59,28 @@ pub async fn opening(db: &Db, filter: &Filter, size: u64) -> Result<Option<Openi
     Ok(Some(found))
 }
 
-/// A sealed value as its leaf names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Sealed {
-    name: String,
-    commitment: String,
-}
-
-/// What became of a sealed value.
-enum Held {
-    Opened(String, String),
-    Erased,
-    Altered,
-}
+/// The sealed values of an entry as far as they may be opened, and the parts of it that were erased.
+type Values = (BTreeMap<String, Keyed>, Vec<&'static str>);
 
 /// The sealed values of a leaf, in the order of its keys.
-fn values(leaf: &[u8]) -> Vec<Sealed> {
-    let leaf: Value = serde_json::from_slice(leaf).unwrap_or_default();
-    let text = |value: &Value| value.as_str().map(str::to_owned);
-    let mut out = Vec::new();
-    let mut take = |name: String, commitment: Option<String>| out.extend(commitment.map(|commitment| Sealed { name, commitment }));
-    take("actor.name".into(), text(&leaf["actor"]["name_c"]));
-    for change in leaf["change"].as_array().into_iter().flatten() {
-        let field = change["f"].as_str().unwrap_or_default();
-        take(format!("change.{field}.before"), text(&change["before_c"]));
-        take(format!("change.{field}.after"), text(&change["after_c"]));
-    }
-    take("net.ip".into(), text(&leaf["net"]["ip_c"]));
-    take("net.ua".into(), text(&leaf["net"]["ua_c"]));
-    for payload in leaf["payload"].as_array().into_iter().flatten() {
-        take(payload["name"].as_str().unwrap_or_default().to_owned(), text(&payload["c"]));
-    }
-    take("resource.label".into(), text(&leaf["resource"]["label_c"]));
-    out
+fn values(leaf: &[u8]) -> Vec<Committed> {
+    commitments(&serde_json::from_slice(leaf).unwrap_or_default())
 }
 
-/// The value and the key of its commitment, when they fit the leaf.
-fn opened(sealed: &Sealed, keyed: &BTreeMap<String, Keyed>) -> Held {
-    let Some(held) = keyed.get(&sealed.name) else { return Held::Erased };
-    let Some(key) = STANDARD.decode(&held.key).ok().and_then(|key| <[u8; 32]>::try_from(key).ok()) else { return Held::Altered };
-    let fits = STANDARD.encode(commit(&key, &sealed.name, held.value.as_bytes())) == sealed.commitment;
-    if fits { Held::Opened(held.key.clone(), held.value.clone()) } else { Held::Altered }
+/// What is said of one sealed value: value and key of the commitment when they fit the leaf, or why they are not here.
+fn told(sealed: &Committed, (keyed, erased): &Values) -> Value {
+    match keyed.get(&sealed.name).filter(|held| held.fits(&sealed.name, &sealed.c)) {
+        Some(held) => json!({ "name": sealed.name, "key": held.key, "value": held.value }),
+        None => json!({ "name": sealed.name, "withheld": if erased.contains(&sealed.part) { "erased" } else { "altered" } }),
+    }
 }
 
 /// Lines about the sealed values of one entry; `keyed` only where they are to be opened.
-fn lines(seq: i64, leaf: &[u8], keyed: Option<&BTreeMap<String, Keyed>>) -> String {
+fn lines(seq: i64, leaf: &[u8], keyed: Option<&Values>) -> String {
     let mut out = String::new();
     for sealed in values(leaf) {
-        let name = &sealed.name;
-        let line = match keyed.map(|keyed| opened(&sealed, keyed)) {
-            Some(Held::Opened(key, value)) => json!({ "seq": seq, "name": name, "key": key, "value": value }),
-            Some(Held::Erased) => json!({ "seq": seq, "name": name, "withheld": "erased" }),
-            Some(Held::Altered) => json!({ "seq": seq, "name": name, "withheld": "altered" }),
-            None => json!({ "seq": seq, "name": name, "withheld": "not opened" }),
-        };
+        let mut line = keyed.map_or_else(|| json!({ "name": sealed.name, "withheld": "not opened" }), |keyed| told(&sealed, keyed));
+        line["seq"] = seq.into();
         out.push_str(&line.to_string());
         out.push('\n');
     }
@@ -156,7 +123,7 @@ pub fn stream(db: Db, export: Export, opening: Opening, beside: Beside) -> Chunk
     let size = i64::try_from(export.size).unwrap_or(i64::MAX);
     let files = [("README.txt", beside.readme), ("vkey", beside.vkey), ("policy", beside.policy)];
     let parts = files.into_iter().map(|(name, text)| Part::Beside(name, text)).chain(export.pieces().map(Part::Piece));
-    let values = (0..size).step_by(256).map(move |first| Part::Values(first, size.min(first + 256)));
+    let values = (export.pruned..size).step_by(256).map(move |first| Part::Values(first, size.min(first + 256)));
     let parts = parts.chain([Part::Begin]).chain(values).chain([Part::EndValues, Part::End]);
     let at = At { db, export, opening, zip: Zip::default(), parts: Box::new(parts) };
     try_unfold(at, |mut at| async move {
@@ -203,28 +170,25 @@ impl At {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use countersign_audit::write::commitment::commit;
+
     use super::*;
-
-    const LEAF: &str = r#"{"actor":{"name_c":"A","type":"person"},"change":[{"after_c":"C","before_c":"B","f":"email"}],"net":{"ip_c":"D"},"payload":[{"c":"E","len":1,"name":"purpose"}],"resource":{"label_c":"F","type":"x"}}"#;
-
-    #[test]
-    fn every_commitment_of_a_leaf_is_a_sealed_value() {
-        let names: Vec<String> = values(LEAF.as_bytes()).into_iter().map(|s| format!("{}={}", s.name, s.commitment)).collect();
-        assert_eq!(names, ["actor.name=A", "change.email.before=B", "change.email.after=C", "net.ip=D", "purpose=E", "resource.label=F"]);
-        assert!(values(b"{}").is_empty() && values(b"x").is_empty());
-    }
 
     #[test]
     fn a_value_that_does_not_fit_its_leaf_is_withheld() {
         let key = STANDARD.encode([7; 32]);
         let fits = STANDARD.encode(commit(&[7; 32], "net.ip", b"192.0.2.7"));
         let leaf = format!(r#"{{"net":{{"ip_c":"{fits}"}}}}"#);
-        let keyed = |value: &str, key: &str| BTreeMap::from([("net.ip".to_owned(), Keyed { key: key.to_owned(), value: value.to_owned() })]);
-        let said = |keyed: Option<&BTreeMap<String, Keyed>>| lines(3, leaf.as_bytes(), keyed);
+        let keyed = |value: &str, key: &str| (BTreeMap::from([("net.ip".to_owned(), Keyed { key: key.to_owned(), value: value.to_owned() })]), Vec::new());
+        let said = |keyed: Option<&Values>| lines(3, leaf.as_bytes(), keyed);
         assert!(said(Some(&keyed("192.0.2.7", &key))).contains(r#""value":"192.0.2.7""#));
         assert!(said(Some(&keyed("192.0.2.8", &key))).contains(r#""withheld":"altered""#));
         assert!(said(Some(&keyed("192.0.2.7", "x"))).contains(r#""withheld":"altered""#));
-        assert!(said(Some(&BTreeMap::new())).contains(r#""withheld":"erased""#));
+        assert!(said(Some(&(BTreeMap::new(), vec!["actor"]))).contains(r#""withheld":"erased""#));
+        assert!(said(Some(&(BTreeMap::new(), vec!["subject"]))).contains(r#""withheld":"altered""#), "nobody says that it was erased");
+        assert_eq!(said(None), "{\"name\":\"net.ip\",\"seq\":3,\"withheld\":\"not opened\"}\n");
         assert!(said(None).contains(r#""withheld":"not opened""#));
     }
 }

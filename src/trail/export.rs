@@ -6,10 +6,15 @@ use std::path::Path;
 
 use countersign_audit::write::tile::{CHECKPOINT_PATH, TileId, all_bundles, all_tiles, bundle, entries_path, tile_path};
 
-use super::{Error, read};
+use super::{Error, read, sql};
 use crate::core::fault::{Context as _, Fault};
+use crate::db::integrity::LinkRow;
+use crate::db::keep::BUNDLE;
 use crate::db::token::TokenRow;
 use crate::db::{Db, epoch};
+
+/// The entries below the pruned minimum that are kept.
+pub const RETAINED_PATH: &str = "retained.jsonl";
 
 /// One file of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +31,8 @@ pub enum Piece {
     Stamped(u64),
     /// The token over it.
     Token(u64),
+    /// Entries below the pruned minimum that are kept, since they say how long the others were.
+    Retained,
 }
 
 /// What is exported: one log up to its newest checkpoint.
@@ -35,6 +42,8 @@ pub struct Export {
     pub log: i64,
     /// Entries.
     pub size: u64,
+    /// Entries below this place were pruned: of those only the hashes are there.
+    pub pruned: i64,
     /// The signed checkpoint, with what witnesses signed below it.
     pub note: String,
     /// Number and size of the epochs that ended within.
@@ -59,8 +68,10 @@ impl Export {
     /// [`Error::NoCheckpoint`] when none was signed yet.
     pub async fn newest(db: &Db, log: i64) -> Result<Self, Error> {
         let kept = db.latest_checkpoint(log).await?.ok_or(Error::NoCheckpoint)?;
+        let pruned = db.pruned_below(log).await?;
         let ends = epoch::ends(db, log, kept.size).await?.into_iter().map(|(n, seq)| (n, seq + 1)).collect();
-        Ok(Self { log, size: u64::try_from(kept.size).context("log size")?, note: db.cosigned(log, &kept).await?, ends, stamped: Vec::new() })
+        let (size, note) = (u64::try_from(kept.size).context("log size")?, db.cosigned(log, &kept).await?);
+        Ok(Self { log, size, pruned, note, ends, stamped: Vec::new() })
     }
 
     /// The same with the time-stamps there are.
@@ -75,10 +86,12 @@ impl Export {
 
     /// Its files, the checkpoint first.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> + Send + use<> {
-        let bundles = all_bundles(self.size).map(|(index, width)| Piece::Entries(index, width));
+        let first = u64::try_from(self.pruned / BUNDLE).unwrap_or(0);
+        let bundles = all_bundles(self.size).filter(move |(index, _)| *index >= first).map(|(index, width)| Piece::Entries(index, width));
         let ends = self.ends.clone().into_iter().map(|(n, size)| Piece::Epoch(n, size));
+        let retained = (self.pruned > 0).then_some(Piece::Retained);
         let tokens = self.stamped.clone().into_iter().flat_map(|size| [Piece::Stamped(size), Piece::Token(size)]);
-        std::iter::once(Piece::Checkpoint).chain(ends).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile)).chain(tokens)
+        std::iter::once(Piece::Checkpoint).chain(ends).chain(bundles).chain(all_tiles(self.size).map(Piece::Tile)).chain(retained).chain(tokens)
     }
 
     /// Path and bytes of one file.
@@ -90,6 +103,7 @@ impl Export {
             Piece::Checkpoint => (CHECKPOINT_PATH.to_owned(), self.note.clone().into_bytes()),
             Piece::Entries(index, width) => (entries_path(index, width), self.entries(db, index, width).await?),
             Piece::Epoch(n, size) => (format!("epoch/{n}"), self.end(db, n, size).await?),
+            Piece::Retained => (RETAINED_PATH.to_owned(), self.retained(db).await?),
             Piece::Tile(tile) => (tile_path(&tile), self.hashes(db, &tile).await?),
             Piece::Stamped(size) => (format!("tokens/{size}.note"), self.token(db, size).await?.note.into_bytes()),
             Piece::Token(size) => (format!("tokens/{size}.token"), self.token(db, size).await?.token),
@@ -113,8 +127,19 @@ impl Export {
             let what = format!("entries {first} to {} of log {}: {} of {width} are there", first + i64::from(width) - 1, self.log, rows.len());
             return Err(Fault::new(what).into());
         }
-        let leaves = rows.iter().map(crate::db::integrity::LinkRow::leaf).collect::<Result<Vec<_>, _>>()?;
+        let leaves = rows.iter().map(LinkRow::leaf).collect::<Result<Vec<_>, _>>()?;
         Ok(bundle(leaves.iter().map(Vec::as_slice)).context("form a bundle")?)
+    }
+
+    /// One leaf a line, oldest first.
+    async fn retained(&self, db: &Db) -> Result<Vec<u8>, Error> {
+        let rows: Vec<LinkRow> = db.query(sql::RETAINED).bind(self.log).bind(self.pruned).all().await?;
+        let mut out = Vec::new();
+        for row in rows {
+            out.extend(row.leaf()?);
+            out.push(b'\n');
+        }
+        Ok(out)
     }
 
     async fn hashes(&self, db: &Db, tile: &TileId) -> Result<Vec<u8>, Error> {

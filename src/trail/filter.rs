@@ -128,6 +128,8 @@ pub struct Filter {
     last: Option<Place>,
     from: Option<Micros>,
     to: Option<Micros>,
+    /// Entries before this place were pruned.
+    floor: Option<Place>,
 }
 
 /// A place in the log, and the instant around which the id of its event was made.
@@ -150,7 +152,20 @@ impl Filter {
     /// Everything of log `log`.
     #[must_use]
     pub fn all(log: i64) -> Self {
-        Self { log, actor: None, action: None, object: None, outcome: None, address: None, request: None, first: None, last: None, from: None, to: None }
+        Self {
+            log,
+            actor: None,
+            action: None,
+            object: None,
+            outcome: None,
+            address: None,
+            request: None,
+            first: None,
+            last: None,
+            from: None,
+            to: None,
+            floor: None,
+        }
     }
 
     /// Understands what was typed; days are those of `zone`, `acts` the acts there are.
@@ -162,7 +177,9 @@ impl Filter {
         if !raw.actor.is_empty() {
             filter.actor = Some(find_actor(db, &raw.actor).await.map_err(Misread::Fault)?);
         }
-        for place in [&mut filter.first, &mut filter.last].into_iter().flatten() {
+        let pruned = db.pruned_below(filter.log).await.map_err(Misread::Fault)?;
+        filter.floor = (pruned > 0).then_some(Place { seq: pruned, at: 0 });
+        for place in [&mut filter.first, &mut filter.last, &mut filter.floor].into_iter().flatten() {
             place.at = instant_of(db, filter.log, place.seq).await.map_err(Misread::Fault)?;
         }
         Ok(filter)
@@ -269,7 +286,7 @@ impl Filter {
                 indexed = true;
             }
         }
-        if let Some(first) = self.first {
+        for first in [self.first, self.floor].into_iter().flatten() {
             out = out.text(sql::ID_ABOVE, first_id("evt", first.at - ID_SLACK)).int(sql::FROM_PLACE, first.seq);
         }
         if let Some(last) = self.last {

@@ -67,6 +67,9 @@ pub enum Error {
     /// No entry of this place.
     #[error("there is no such entry")]
     NotFound,
+    /// The entry was pruned: it was kept for as long as entries are.
+    #[error("the entry was pruned")]
+    Pruned,
     /// No checkpoint covers what was asked for yet.
     #[error("no signed checkpoint covers this yet; try again in a second")]
     NoCheckpoint,

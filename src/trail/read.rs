@@ -3,11 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use countersign_audit::verify::checkpoint::Checkpoint;
 use countersign_audit::write::Hash;
-use countersign_audit::write::commitment::commit;
 use countersign_audit::write::leaf::leaf_hash;
 use serde_json::Value;
 
@@ -16,11 +13,14 @@ use super::{Error, sql};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::EventId;
-use crate::db::Db;
 use crate::db::integrity::LinkRow;
+use crate::db::keep::Erased;
 use crate::db::projection::{Columns, Said};
+pub use crate::db::sealed::Keyed;
+use crate::db::sealed::{Committed, PARTS, commitments, open_part, subject_of};
+use crate::db::{ADDRESS_INDEX, Db};
 use crate::store::Record;
-use crate::vault::{OpenError, Place};
+use crate::vault::OpenError;
 
 /// Entries on a page.
 pub const PAGE_MAX: usize = 50;
@@ -51,6 +51,7 @@ pub struct Entry {
     pub differing: Vec<&'static str>,
     /// When; of the column where the body cannot be read.
     pub at: Micros,
+    address_ix: Option<String>,
     actor_sealed: Option<Vec<u8>>,
     subject_sealed: Option<Vec<u8>>,
 }
@@ -69,6 +70,7 @@ impl Entry {
             at: said.at().unwrap_or(columns.at),
             said,
             differing,
+            address_ix: columns.address_ix.clone(),
             actor_sealed: kept.actor_sealed,
             subject_sealed: kept.subject_sealed,
         }
@@ -93,6 +95,9 @@ pub struct Opened {
     values: BTreeMap<String, String>,
     wrong: BTreeSet<String>,
     broken: bool,
+    misplaced: bool,
+    /// The erasures that took values away.
+    pub erased: Vec<Erased>,
 }
 
 impl Opened {
@@ -108,7 +113,13 @@ impl Opened {
         self.wrong.contains(name) || (self.broken && !self.values.contains_key(name))
     }
 
-    /// Does everything that opened fit?
+    /// Does the column that searches by address hold another one than the entry?
+    #[must_use]
+    pub fn is_misplaced(&self) -> bool {
+        self.misplaced
+    }
+
+    /// Does everything that opened fit, and is what did not open explained?
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.wrong.is_empty() && !self.broken
@@ -130,105 +141,86 @@ impl Entry {
         self.leaf().is_ok_and(|leaf| leaf_hash(&leaf).as_slice() == self.leaf_hash)
     }
 
-    /// Opens the personal values and holds each against the commitment of the entry.
+    /// Opens the personal values and holds each against the commitment of the entry. What is not there, and was not erased by
+    /// an entry, is as wrong as what does not fit.
     ///
     /// # Errors
-    /// When the keys' database fails.
+    /// When a database fails.
     pub async fn open(&self, db: &Db) -> Result<Opened, Fault> {
-        let mut opened = Opened::default();
-        let parts = [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)];
-        if parts.iter().all(|(_, sealed)| sealed.is_none()) {
-            return Ok(opened);
-        }
-        let committed = commitments(&serde_json::from_slice(&self.body).unwrap_or_default());
-        for (part, sealed) in parts {
-            let Some(sealed) = sealed else { continue };
-            let held = match open_part(db, self.id.as_str(), part, sealed).await {
-                Ok(held) => held,
-                Err(OpenError::Erased) => continue,
-                Err(OpenError::Altered) => {
-                    opened.broken = true;
-                    continue;
-                }
-                Err(OpenError::Fault(fault)) => return Err(fault),
+        let (mut opened, body) = (Opened::default(), self.json());
+        let committed = commitments(&body);
+        for (part, sealed) in PARTS.into_iter().zip([&self.actor_sealed, &self.subject_sealed]) {
+            let mine: Vec<&Committed> = committed.iter().filter(|c| c.part == part).collect();
+            let mut held = match sealed {
+                None if mine.is_empty() => continue,
+                None => None,
+                Some(sealed) => match open_part(db, self.id.as_str(), part, sealed).await {
+                    Ok(held) => Some(held),
+                    Err(OpenError::Fault(fault)) => return Err(fault),
+                    Err(OpenError::Erased) => None,
+                    Err(OpenError::Altered | OpenError::NoKey) => {
+                        opened.broken = true;
+                        continue;
+                    }
+                },
             };
-            for (name, held) in held {
-                if held.fits(&name, committed.get(&name)) {
-                    opened.values.insert(name, held.value);
-                } else {
-                    opened.wrong.insert(name);
+            let Some(held) = &mut held else {
+                match self.erasure(db, &body, part).await? {
+                    Some(erased) => opened.erased.push(erased),
+                    None => opened.broken = true,
+                }
+                continue;
+            };
+            for c in mine {
+                match held.remove(&c.name).filter(|held| held.fits(&c.name, &c.c)) {
+                    Some(held) => drop(opened.values.insert(c.name.clone(), held.value)),
+                    None => drop(opened.wrong.insert(c.name.clone())),
                 }
             }
+            opened.wrong.extend(held.keys().cloned());
         }
+        let address = opened.get("net.ip").map(|address| db.vault().blind(ADDRESS_INDEX, address));
+        opened.misplaced = address.is_some() && address != self.address_ix;
         Ok(opened)
     }
 
-    /// The same, each with the key of its commitment; what does not fit it is left out.
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    async fn erasure(&self, db: &Db, body: &Value, part: &str) -> Result<Option<Erased>, Fault> {
+        match subject_of(body, part) {
+            Some(subject) => db.erased(subject).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The same, each with the key of its commitment; what does not fit it, or may not be shown any more, is left out. Also
+    /// the parts whose subject was erased.
     ///
     /// # Errors
     /// As [`Entry::open`].
-    pub async fn keyed(&self, db: &Db) -> Result<BTreeMap<String, Keyed>, Fault> {
-        let committed = commitments(&serde_json::from_slice(&self.body).unwrap_or_default());
-        let mut out = BTreeMap::new();
-        for (part, sealed) in [("actor", &self.actor_sealed), ("subject", &self.subject_sealed)] {
+    pub async fn keyed(&self, db: &Db) -> Result<(BTreeMap<String, Keyed>, Vec<&'static str>), Fault> {
+        let (mut out, mut erased, body) = (BTreeMap::new(), Vec::new(), self.json());
+        let committed = commitments(&body);
+        for (part, sealed) in PARTS.into_iter().zip([&self.actor_sealed, &self.subject_sealed]) {
+            if !committed.iter().any(|c| c.part == part) {
+                continue;
+            }
+            // Asked first: a key that came back from a backup opens nothing here.
+            if self.erasure(db, &body, part).await?.is_some() {
+                erased.push(part);
+                continue;
+            }
             let Some(sealed) = sealed else { continue };
             match open_part(db, self.id.as_str(), part, sealed).await {
-                Ok(held) => out.extend(held.into_iter().filter(|(name, held)| held.fits(name, committed.get(name)))),
-                Err(OpenError::Erased | OpenError::Altered) => {}
+                Ok(held) => out.extend(held.into_iter().filter(|(name, held)| committed.iter().any(|c| c.name == *name && held.fits(name, &c.c)))),
+                Err(OpenError::Erased | OpenError::Altered | OpenError::NoKey) => {}
                 Err(OpenError::Fault(fault)) => return Err(fault),
             }
         }
-        Ok(out)
+        Ok((out, erased))
     }
-}
-
-/// A personal value with the key of its commitment, as they lie sealed.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(default)]
-pub struct Keyed {
-    /// The key, in base64.
-    #[serde(rename = "k")]
-    pub key: String,
-    /// The value.
-    #[serde(rename = "v")]
-    pub value: String,
-}
-
-impl Keyed {
-    /// Is this what the entry committed to?
-    fn fits(&self, name: &str, committed: Option<&String>) -> bool {
-        let key: Option<[u8; 32]> = STANDARD.decode(&self.key).ok().and_then(|k| k.try_into().ok());
-        key.zip(committed).is_some_and(|(key, committed)| STANDARD.encode(commit(&key, name, self.value.as_bytes())) == *committed)
-    }
-}
-
-/// Every commitment of a body, by the name under which its value is sealed.
-fn commitments(body: &Value) -> BTreeMap<String, String> {
-    let mut out = BTreeMap::new();
-    let mut put = |name: String, c: Option<&Value>| {
-        if let Some(c) = c.and_then(Value::as_str) {
-            out.insert(name, c.to_owned());
-        }
-    };
-    let fixed = [("actor.name", "/actor/name_c"), ("net.ip", "/net/ip_c"), ("net.ua", "/net/ua_c"), ("resource.label", "/resource/label_c")];
-    for (name, pointer) in fixed {
-        put(name.to_owned(), body.pointer(pointer));
-    }
-    let items = |list: &str| body.get(list).and_then(Value::as_array).cloned().unwrap_or_default();
-    for item in items("change") {
-        let field = item.get("f").and_then(Value::as_str).unwrap_or_default();
-        put(format!("change.{field}.before"), item.get("before_c"));
-        put(format!("change.{field}.after"), item.get("after_c"));
-    }
-    for item in items("payload") {
-        put(item.get("name").and_then(Value::as_str).unwrap_or_default().to_owned(), item.get("c"));
-    }
-    out
-}
-
-async fn open_part(db: &Db, event: &str, part: &str, sealed: &[u8]) -> Result<BTreeMap<String, Keyed>, OpenError> {
-    let plain = db.vault().unseal(&Place { table: "audit_payload", row: event, column: part }, sealed).await?;
-    serde_json::from_slice(&plain).map_err(|_| OpenError::Altered)
 }
 
 /// Opens the values an event sealed for its actor: the client's address and agent among them. They are not held against the
@@ -240,7 +232,7 @@ pub async fn open_actor(db: &Db, event: &EventId, sealed: Option<&[u8]>) -> Resu
     let Some(sealed) = sealed else { return Ok(Opened::default()) };
     match open_part(db, event.as_str(), "actor", sealed).await {
         Ok(held) => Ok(Opened { values: held.into_iter().map(|(name, held)| (name, held.value)).collect(), ..Opened::default() }),
-        Err(OpenError::Erased | OpenError::Altered) => Ok(Opened::default()),
+        Err(OpenError::Erased | OpenError::Altered | OpenError::NoKey) => Ok(Opened::default()),
         Err(OpenError::Fault(fault)) => Err(fault),
     }
 }
@@ -297,7 +289,8 @@ pub async fn batch(db: &Db, filter: &Filter, after: Option<&EventId>, before: &E
 /// # Errors
 /// [`Error::NotFound`].
 pub async fn entry(db: &Db, log: i64, seq: i64) -> Result<Entry, Error> {
-    db.query(sql::ENTRY).bind(log).bind(seq).optional().await?.ok_or(Error::NotFound)
+    let entry: Entry = db.query(sql::ENTRY).bind(log).bind(seq).optional().await?.ok_or(Error::NotFound)?;
+    if seq < db.pruned_below(log).await? { Err(Error::Pruned) } else { Ok(entry) }
 }
 
 /// Links of log `log` from `first` on, below `end`, at most 501.

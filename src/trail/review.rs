@@ -17,7 +17,7 @@ use crate::db::{Db, Detail};
 use crate::http::templates::both_times;
 use crate::policy::Permit;
 use crate::store::Record;
-use crate::vault::{OpenError, Place};
+use crate::vault::Place;
 
 /// Entries of one review at most.
 pub const ENTRIES_MAX: i64 = 100_000;
@@ -104,7 +104,7 @@ impl Record for InRange {
 /// [`Error::Range`] when the log does not reach so far.
 pub async fn look(db: &Db, range: &Range, reviewer: &PersonId) -> Result<Looked, Error> {
     let log = range.filter.log;
-    if range.last >= read::size(db, log).await? {
+    if range.last >= read::size(db, log).await? || range.first < db.pruned_below(log).await? {
         return Err(Error::Range);
     }
     let address = range.filter.blind_address(db);
@@ -321,7 +321,7 @@ impl Signed {
     pub async fn words(&self, db: &Db) -> Result<Option<Words>, Fault> {
         match db.vault().unseal(&place(&self.id), &self.sealed).await {
             Ok(plain) => serde_json::from_slice(&plain).map(Some).context("read a review"),
-            Err(OpenError::Erased) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(Fault::with("open a review", error)),
         }
     }

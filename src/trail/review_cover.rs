@@ -51,7 +51,7 @@ pub async fn coverage(db: &Db) -> Result<Coverage, Error> {
     let (log, _) = db.log();
     let ranges: Vec<(i64, i64)> = db.query(sql::COVERED).bind(log).bind(REVIEWS_MAX).all().await?;
     let size = read::size(db, log).await?;
-    Ok(Coverage { size, stretches: stretches(ranges, size) })
+    Ok(Coverage { size, stretches: stretches(ranges, db.pruned_below(log).await?, size) })
 }
 
 /// When the oldest entry was written that nobody signed off; none when all were.
@@ -64,11 +64,11 @@ pub async fn oldest_unreviewed(db: &Db) -> Result<Option<(i64, Micros)>, Error> 
     Ok(rows.first().and_then(|row| Said::of(&row.body)?.at()).map(|at| (gap.first, at)))
 }
 
-/// Cuts a log of `size` entries at the ends of `ranges`, which may overlap.
-fn stretches(mut ranges: Vec<(i64, i64)>, size: i64) -> Vec<Stretch> {
+/// Cuts the entries from `start` to `size` at the ends of `ranges`, which may overlap.
+fn stretches(mut ranges: Vec<(i64, i64)>, start: i64, size: i64) -> Vec<Stretch> {
     ranges.sort_unstable();
     let mut out: Vec<Stretch> = Vec::new();
-    let mut next = 0;
+    let mut next = start;
     for (first, last) in ranges {
         let (first, last) = (first.max(next), last.min(size - 1));
         if first > last {
@@ -95,14 +95,14 @@ mod tests {
 
     #[test]
     fn ranges_that_touch_or_overlap_are_one_stretch() {
-        let cut = |ranges: &[(i64, i64)], size| stretches(ranges.to_vec(), size).iter().map(|s| (s.first, s.last, s.reviewed)).collect::<Vec<_>>();
+        let cut = |ranges: &[(i64, i64)], size| stretches(ranges.to_vec(), 0, size).iter().map(|s| (s.first, s.last, s.reviewed)).collect::<Vec<_>>();
         assert_eq!(cut(&[], 0), []);
         assert_eq!(cut(&[], 5), [(0, 4, false)]);
         assert_eq!(cut(&[(0, 4)], 5), [(0, 4, true)]);
         assert_eq!(cut(&[(3, 9), (0, 2)], 12), [(0, 9, true), (10, 11, false)]);
         assert_eq!(cut(&[(2, 8), (4, 5), (7, 20)], 12), [(0, 1, false), (2, 11, true)]);
         assert_eq!(cut(&[(1, 2), (5, 6)], 8), [(0, 0, false), (1, 2, true), (3, 4, false), (5, 6, true), (7, 7, false)]);
-        let covered = Coverage { size: 8, stretches: stretches(vec![(0, 2), (5, 6)], 8) };
+        let covered = Coverage { size: 8, stretches: stretches(vec![(0, 2), (5, 6)], 0, 8) };
         assert_eq!((covered.reviewed(), covered.oldest_gap().map(|g| (g.first, g.last))), (5, Some((3, 4))));
     }
 }

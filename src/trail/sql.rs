@@ -32,6 +32,8 @@ pub const ENTRY: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, 
 /// The event at a place.
 pub const AT_PLACE: &str = "select event_id from audit_chain where log = $1 and seq = $2";
 pub const LINKS: &str = "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 and c.seq < $3 order by c.seq limit 501";
+/// Entries below the pruned minimum that say how long entries are kept; found by their act, and few.
+pub const RETAINED: &str = "select c.seq, c.prev, c.leaf_hash, e.body from audit_event e cross join audit_chain c where c.event_id = e.id and c.log = $1 and c.seq < $2 and e.action in ('retention.propose', 'retention.approve', 'epoch.rotate') order by c.seq limit 1000000";
 pub const LOGS: &str = "select log, origin from audit_head order by log desc limit 20";
 pub const ORIGIN: &str = "select origin from audit_head where log = $1";
 pub const COUNT_PENDING: &str = "select count(*) from (select event_id from audit_pending limit 100000) p";
@@ -84,6 +86,7 @@ pub const ALL: &[&str] = &[
     ENTRY,
     AT_PLACE,
     LINKS,
+    RETAINED,
     LOGS,
     ORIGIN,
     COUNT_PENDING,

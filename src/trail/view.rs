@@ -8,7 +8,7 @@ use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{PersonId, ViewId};
 use crate::db::{Db, DbError, Detail};
 use crate::policy::Permit;
-use crate::vault::{OpenError, Place};
+use crate::vault::Place;
 
 /// Views of one person.
 pub const VIEWS_MAX: i64 = 50;
@@ -46,7 +46,7 @@ impl Row {
     async fn open(self, db: &Db) -> Result<Option<View>, Fault> {
         match db.vault().unseal(&place(&self.id), &self.sealed).await {
             Ok(plain) => Ok(Some(View { kept: serde_json::from_slice(&plain).context("read a view")?, id: self.id })),
-            Err(OpenError::Erased) => Ok(None),
+            Err(error) if error.is_gone() => Ok(None),
             Err(error) => Err(Fault::with("open a view", error)),
         }
     }

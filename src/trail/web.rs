@@ -37,6 +37,7 @@ pub fn routes() -> Routes {
 pub fn told(error: Error) -> http::Error {
     match error {
         Error::NotFound => http::Error::not_found(),
+        Error::Pruned => http::Error::new(StatusCode::GONE, "pruned"),
         Error::NoCheckpoint => http::Error { retry_after: Some(1), ..http::Error::new(StatusCode::SERVICE_UNAVAILABLE, "no_checkpoint") },
         Error::TooMany => http::Error::conflict("too_many_of"),
         Error::Range => http::Error::field("first", "is not the beginning of a range of entries that can be reviewed"),
@@ -100,6 +101,7 @@ struct ListPage {
     entries: Vec<Row>,
     newer: Option<String>,
     older: Option<String>,
+    pruned: Option<i64>,
     may_export: bool,
     review_href: Option<String>,
     formats: [&'static str; 4],
@@ -189,6 +191,7 @@ async fn list_page(ctx: &Ctx, raw: Raw, filter_error: Option<String>, found: Opt
         entries,
         newer,
         older,
+        pruned: Some(ctx.app.db.pruned_below(ctx.app.db.log().0).await?).filter(|place| *place > 0 && raw.log.is_empty()),
         may_export: ctx.app.policy.can::<Export>(&ctx.actor, &On::any("trail")),
         formats: FORMATS,
         may_open: ctx.app.policy.can::<Open>(&ctx.actor, &On::any("trail")),
@@ -208,7 +211,7 @@ fn row(ctx: &Ctx, raw: &Raw, entry: &Entry, opened: &Opened) -> Row {
         object: object(entry, opened),
         outcome: shown_outcome(&entry.said.outcome),
         address: opened.get("net.ip").map(str::to_owned),
-        alarm: !entry.differing.is_empty() || !opened.is_sound() || !entry.is_as_hashed(),
+        alarm: !entry.differing.is_empty() || opened.is_misplaced() || !opened.is_sound() || !entry.is_as_hashed(),
     }
 }
 
@@ -309,6 +312,7 @@ mod tests {
             entries: vec![row],
             newer: Some(text("/audit?before=x")),
             older: None,
+            pruned: Some(256),
             may_export: true,
             review_href: Some(text("/audit/reviews/new?first=1&last=2")),
             formats: FORMATS,

@@ -54,7 +54,7 @@ pub(super) async fn get_api(Signed { ctx, person }: Signed, uri: Uri) -> Answer 
     let (log, _) = db.log();
     // Read before this very request becomes an entry, so that a reader who follows `next` comes to an end.
     let size = read::size(db, log).await?;
-    let first = after.map_or(0, |a| a + 1);
+    let first = after.map_or(0, |a| a + 1).max(db.pruned_below(log).await?);
     let read = recently::Read::of(person.as_str(), &["api"]);
     if !ctx.app.recently.stands_for(&read, ctx.now()) {
         db.record(permit, Detail::ok().with("from", first).with("limit", limit)).await?;

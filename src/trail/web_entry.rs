@@ -13,6 +13,7 @@ use super::filter::Raw;
 use super::read::{self, Opened, prove};
 use super::web::{actor, entry_href, shown_outcome};
 use crate::db::Detail;
+use crate::db::keep::Erased;
 use crate::http::download::content_disposition;
 use crate::http::headers::{IsDownload, IsPrivate};
 use crate::http::{self, Answer, App, Ctx, Fields, Signed};
@@ -58,6 +59,13 @@ struct Change {
     wrong: bool,
 }
 
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Erasure {
+    at: i64,
+    seq: Option<i64>,
+    href: Option<String>,
+}
+
 #[derive(Serialize)]
 struct Fact {
     name: String,
@@ -78,6 +86,7 @@ struct EntryPage {
     data: Vec<Fact>,
     personal: Vec<Personal>,
     changes: Vec<Change>,
+    erasures: Vec<Erasure>,
     leaf: String,
     leaf_hash: String,
     prev_hash: String,
@@ -117,6 +126,7 @@ pub(super) async fn get_entry(Signed { ctx, .. }: Signed, Path(seq): Path<String
         data: data(&body),
         personal: personal(&ctx.app, &body, &opened),
         changes: changes(&ctx.app, &body, &opened),
+        erasures: erasures(db.log().0, &opened),
         leaf: String::from_utf8_lossy(&leaf).into_owned(),
         leaf_hash: STANDARD.encode(&entry.leaf_hash),
         prev_hash: STANDARD.encode(&entry.prev),
@@ -136,8 +146,17 @@ pub(super) async fn get_entry(Signed { ctx, .. }: Signed, Path(seq): Path<String
 fn alarms(app: &App, entry: &read::Entry, opened: &Opened) -> Vec<String> {
     let hashed = (!entry.is_as_hashed()).then(|| app.text("alarm-leaf", &[]));
     let columns = entry.differing.iter().map(|column| app.text("alarm-column", &[("column", column)]));
+    let address = opened.is_misplaced().then(|| app.text("alarm-column", &[("column", "address_ix")]));
     let sealed = (!opened.is_sound()).then(|| app.text("alarm-sealed", &[]));
-    hashed.into_iter().chain(columns).chain(sealed).collect()
+    hashed.into_iter().chain(columns).chain(address).chain(sealed).collect()
+}
+
+/// The entries by which values of this one were erased.
+fn erasures(log: i64, opened: &Opened) -> Vec<Erasure> {
+    let href = |erased: &Erased| Some(entry_href(erased.seq?, &erased.log.filter(|of| *of != log).map_or_else(String::new, |log| log.to_string())));
+    let mut out: Vec<Erasure> = opened.erased.iter().map(|e| Erasure { at: e.made_at, seq: e.seq, href: href(e) }).collect();
+    out.dedup();
+    out
 }
 
 fn facts(ctx: &Ctx, raw: &Raw, entry: &read::Entry, opened: &Opened, body: &Value) -> Facts {
@@ -219,7 +238,11 @@ pub(super) async fn get_proof(Signed { ctx, .. }: Signed, Path(seq): Path<String
     let (_, log, seq) = place(&ctx, &seq, &uri)?;
     let permit = ctx.permit::<Read>(&On::one("entry", seq)).await?;
     let db = &ctx.app.db;
-    read::entry(db, log, seq).await?;
+    match read::entry(db, log, seq).await {
+        // Its place and its hash stay, so it can still be proved.
+        Ok(_) | Err(super::Error::Pruned) => {}
+        Err(error) => return Err(error.into()),
+    }
     let proof = prove(db, log, seq).await?.ok_or(super::Error::NoCheckpoint)?;
     db.record(permit, Detail::ok().with("log", log).with("part", "proof")).await?;
     let index = u64::try_from(seq).unwrap_or(0);
@@ -282,6 +305,7 @@ mod tests {
             data: data(&Value::Null),
             personal: Vec::new(),
             changes: Vec::new(),
+            erasures: Vec::new(),
             leaf: "{}".into(),
             leaf_hash: String::new(),
             prev_hash: String::new(),
@@ -301,6 +325,7 @@ mod tests {
                 .into(),
             alarms: vec!["a column".into()],
             changes: vec![change(false, false), change(true, false), change(false, true)],
+            erasures: vec![Erasure { at: 0, seq: Some(9), href: Some("/audit/9".into()) }],
             proof: Some(ShownProof { size: 2000, root: "r".into(), path: vec!["h".into()] }),
             checkpoint: Some("note".into()),
             prev_href: Some("/audit/1".into()),

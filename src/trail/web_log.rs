@@ -12,6 +12,7 @@ use super::Read;
 use super::export::{Export, Piece};
 use crate::core::fault::Context as _;
 use crate::db::Detail;
+use crate::db::keep::BUNDLE;
 use crate::http::headers::IsPrivate;
 use crate::http::recently;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule, Signed};
@@ -91,7 +92,8 @@ async fn get_entries(Signed { ctx, person }: Signed, Path(text): Path<String>) -
     let permit = ctx.permit::<Read>(&On::any("trail")).await?;
     let (index, width) = place(&text).ok_or_else(http::Error::not_found)?;
     let export = newest(&ctx).await?;
-    if !is_covered(export.size, index, width) {
+    let is_pruned = i64::try_from(index).is_ok_and(|index| index < export.pruned / BUNDLE);
+    if !is_covered(export.size, index, width) || is_pruned {
         return Err(http::Error::not_found());
     }
     let (db, now) = (&ctx.app.db, ctx.now());

@@ -32,6 +32,8 @@ const FIND: &str = "select id, kek, wrapped, destroyed_at, orphan_since from dat
 const BY_ID: &str = "select id, kek, wrapped, destroyed_at, orphan_since from data_key where id = $1";
 const INSERT: &str = "insert into data_key (id, subject, kek, wrapped, made_at) values ($1, $2, $3, $4, $5) on conflict (subject) do nothing";
 const DESTROY: &str = "update data_key set wrapped = null, destroyed_at = $2 where subject = $1 and destroyed_at is null";
+/// The grave of a key that is not here: none is made in its place.
+const BURY: &str = "insert into data_key (id, subject, kek, made_at, destroyed_at) values ($1, $2, $3, $4, $4) on conflict (subject) do nothing";
 const CANARY: &str = "select sealed from canary where kek = $1";
 const KEEP_CANARY: &str = "insert into canary (kek, sealed) values ($1, $2) on conflict (kek) do nothing";
 /// Every statement of this folder, for the test that prepares them all.
@@ -40,6 +42,7 @@ pub const ALL: &[&str] = &[
     BY_ID,
     INSERT,
     DESTROY,
+    BURY,
     CANARY,
     KEEP_CANARY,
     orphans::WANTED,
@@ -65,12 +68,23 @@ pub enum OpenError {
     /// Its key was destroyed: the value is gone for good, as intended.
     #[error("the value was erased")]
     Erased,
+    /// There is no such key, and there never was one here: the value came from elsewhere, or the keys' database is an old one.
+    #[error("the key that a sealed value names is not there")]
+    NoKey,
     /// The bytes, or the place they were found in, are not what was sealed.
     #[error("the sealed value does not fit its place")]
     Altered,
     /// The keys' database failed.
     #[error(transparent)]
     Fault(#[from] Fault),
+}
+
+impl OpenError {
+    /// Can the value never be read again?
+    #[must_use]
+    pub const fn is_gone(&self) -> bool {
+        matches!(self, Self::Erased | Self::NoKey)
+    }
 }
 
 #[derive(Debug)]
@@ -151,6 +165,33 @@ impl Vault {
         Ok(key)
     }
 
+    /// The data keys of many subjects, those that are new made durable together; none for whoever was erased.
+    ///
+    /// # Errors
+    /// When the keys' database fails.
+    pub async fn keys_for(&self, subjects: &[String]) -> Result<Vec<Option<Arc<DataKey>>>, OpenError> {
+        let (version, kek) = self.0.ring.newest();
+        let mut out = Vec::with_capacity(subjects.len());
+        let mut work = self.0.keys.begin().await.context("begin")?;
+        for subject in subjects {
+            let id = KeyId::new(&self.0.clock, &self.0.rng);
+            let plain = Zeroizing::new(self.0.rng.bytes::<32>());
+            let wrapped = kek.seal(&Place { table: "data_key", row: id.as_str(), column: "wrapped" }, plain.as_slice(), &self.0.rng);
+            let insert = work.query(INSERT).bind(&id).bind(subject).bind(version).bind(wrapped).bind(self.0.clock.now());
+            let made = insert.execute().await.context("keep a data key")? == 1;
+            out.push(made.then(|| DataKey::new(id.as_str(), plain.as_slice()).map(Arc::new)).flatten());
+        }
+        work.commit(None).await.context("keep data keys")?;
+        for (subject, key) in subjects.iter().zip(&mut out).filter(|(_, key)| key.is_none()) {
+            *key = match self.key_for(subject).await {
+                Ok(key) => Some(key),
+                Err(OpenError::Erased) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(out)
+    }
+
     async fn make(&self, subject: &str) -> Result<KeyRow, Fault> {
         let id = KeyId::new(&self.0.clock, &self.0.rng);
         let (version, kek) = self.0.ring.newest();
@@ -203,7 +244,7 @@ impl Vault {
             Some(key) => key,
             None => {
                 let row: Option<KeyRow> = self.0.keys.query(BY_ID).bind(id).optional().await.context("read a data key")?;
-                let key = Arc::new(self.unwrap_row(row.ok_or(OpenError::Erased)?)?);
+                let key = Arc::new(self.unwrap_row(row.ok_or(OpenError::NoKey)?)?);
                 self.remember(id, &key);
                 key
             }
@@ -220,16 +261,28 @@ impl Vault {
         String::from_utf8(plain.to_vec()).map_err(|_| OpenError::Altered)
     }
 
-    /// Destroys the key of `subject`: everything sealed under it is gone.
+    /// Destroys the key of `subject`: everything sealed under it is gone, and no key is ever made for it again. Gives whether
+    /// there was one. On several nodes the others may hold it in memory for ten minutes more.
     ///
     /// # Errors
     /// When the keys' database fails; the key then still stands.
     pub async fn destroy(&self, subject: &str) -> Result<bool, Fault> {
         let mut work = self.0.keys.begin().await.context("begin")?;
         let touched = work.query(DESTROY).bind(subject).bind(self.0.clock.now()).execute().await.context("destroy a data key")?;
+        let (id, (kek, _)) = (KeyId::new(&self.0.clock, &self.0.rng), self.0.ring.newest());
+        work.query(BURY).bind(&id).bind(subject).bind(kek).bind(self.0.clock.now()).execute().await.context("destroy a data key")?;
         work.commit(None).await.context("destroy a data key")?;
         self.0.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         Ok(touched == 1)
+    }
+
+    /// Is there a key of `subject` that still opens?
+    ///
+    /// # Errors
+    /// When the keys' database fails.
+    pub async fn has_key(&self, subject: &str) -> Result<bool, Fault> {
+        let row: Option<KeyRow> = self.0.keys.query(FIND).bind(subject).optional().await.context("look for a data key")?;
+        Ok(row.is_some_and(|row| row.destroyed_at.is_none()))
     }
 
     /// A keyed index of `value`: equal values of one column have equal indexes, and nobody without the key learns more.

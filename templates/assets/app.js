@@ -155,3 +155,10 @@ for (const form of all("form[data-upload]")) {
     request.send(new FormData(form));
   });
 }
+
+// `/` goes to the search of the page, unless somebody is typing.
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.("input, textarea, select")) return;
+  const search = document.querySelector('main input[type="search"]');
+  if (search) { event.preventDefault(); search.focus(); }
+});

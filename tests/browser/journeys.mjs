@@ -137,6 +137,28 @@ const journey = async (browser, js) => {
   await staff.waitForURL(/\/evidence\/evd_/, { timeout: 15000 });
   check(`${label}: the upload is shown`, (await staff.locator('main').innerText()).includes('policy <b>bold<i>.pdf'));
 
+  await staff.goto(`${server.url}/assess`);
+  await staff.fill('[name=name]', 'Core network');
+  await submit(staff, 'form[action="/assess/systems"] button');
+  await staff.fill('[name=assessment]', 'Self-assessment');
+  await submit(staff, 'form[action$="/assessments"] button');
+  const desk = staff.url();
+  check(`${label}: the desk has all objectives`, (await staff.locator('main').innerText()).includes('320 objectives.'), desk);
+  if (js) {
+    await staff.keyboard.press('/');
+    check(`${label}: / goes to the search`, await staff.evaluate(() => document.activeElement.id === 'q'));
+  }
+  await staff.fill('#q', '3.4.4');
+  await submit(staff, 'form[role=search] button');
+  await staff.locator('ul.steps a').first().click();
+  await staff.waitForLoadState('load');
+  await staff.selectOption('#f-evidence', { index: 0 });
+  await submit(staff, 'form[action$="/link"] button');
+  await staff.selectOption('#f-finding', 'met');
+  await staff.selectOption('#f-stage', 'complete');
+  await submit(staff, '#finding button.primary');
+  check(`${label}: the objective is verified`, (await staff.locator('main').innerText()).includes('Verified: found to be met'), staff.url());
+
   await staff.goto(`${server.url}/messages`);
   await staff.fill('[name=to]', '+1 415 555 2671');
   await staff.fill('[name=text]', 'Your appointment is on Tuesday at 10:00.');
@@ -173,9 +195,9 @@ const tour = async (browser) => {
   const { url, people } = JSON.parse(first);
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
-    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
-    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name'],
-    messaging: ['/', '/messages', 'message', '/messages/sandbox'],
+    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
+    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11'],
+    messaging: ['/', '/messages', 'message', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported'],
     intake: ['/'],
     signedOut: ['/login', '/login?next=/audit', '/forgot', '/nowhere'],
   };
@@ -206,6 +228,35 @@ const tour = async (browser) => {
         await submit(page, 'form[action="/audit/reviews"] button.primary');
         path = new URL(page.url()).pathname;
         check('a review is signed', /\/audit\/reviews\/rvw_/.test(path), page.url());
+      }
+      if (path === 'system') path = await hrefs('/assess', /\/assess\/systems\/sys_[0-9a-f]{32}/);
+      if (path.startsWith('desk')) path = path.replace('desk', await hrefs('/assess', /\/assess\/asm_[0-9a-f]{32}/));
+      if (path === 'contact') path = await hrefs('/contacts', /\/contacts\/con_[0-9a-f]{32}/);
+      if (path === 'contact-edit') path = `${await hrefs('/contacts', /\/contacts\/con_[0-9a-f]{32}/)}/edit`;
+      if (path === 'lift') path = await hrefs('/contacts/stops', /\/contacts\/stops\/stp_[0-9a-f]{32}\/lift/);
+      if (path === 'import' || path === 'imported') {
+        await page.goto(`${url}/contacts/imports`);
+        const file = { name: 'spring.csv', mimeType: 'text/csv', buffer: Buffer.from('Name;Mobile;Note\nAnna;(415) 555-2671;=1+1\nExcel;1.41555E+10;\n') };
+        await page.setInputFiles('input[type=file]', file);
+        await Promise.all([page.waitForURL(/imports\/imp_/), page.click('form[data-upload] button')]);
+        if (path === 'imported') {
+          await page.fill('[name=list]', 'Spring');
+          await submit(page, 'form[action$="/begin"] button.primary');
+          await page.waitForSelector('form[action$="/refused"]');
+          check('an import explains its refusals', (await page.locator('main').innerText()).includes('scientific notation'));
+        }
+        path = new URL(page.url()).pathname;
+      }
+      if (path === 'hold') {
+        await page.goto(`${url}/audit/retention`);
+        await page.fill('form[action="/audit/holds"] [name=reason]', 'A case that is open.');
+        await submit(page, 'form[action="/audit/holds"] button');
+        await page.goto(`${url}/audit/retention`);
+        await page.fill('[name=days]', '400');
+        await page.fill('form[action="/audit/retention"] [name=reason]', 'What the law asks for.');
+        await submit(page, 'form[action="/audit/retention"] button.primary');
+        check('a shorter retention waits', (await page.content()).includes('waits for somebody else'), page.url());
+        path = '/audit/retention';
       }
       if (path === 'message') path = await hrefs('/messages', /\/messages\/msg_[0-9a-f]{32}/);
       for (const [mode, width, scheme] of [['light', 1280, 'light'], ['dark', 1280, 'dark'], ['320', 320, 'light']]) {

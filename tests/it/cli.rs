@@ -219,7 +219,7 @@ async fn the_demonstrations_line_is_as_documented() {
     assert!(url.starts_with("http://127.0.0.1:") && !url.ends_with('/'), "{url}");
     assert_eq!(demo.line["data"], demo.data().display().to_string());
     assert_eq!(demo.run(&["keys", "vkey"]).expect(0).out.trim(), demo.line["vkey"].as_str().expect("text"));
-    assert_eq!(demo.line.as_object().map(|o| o.keys().map(String::as_str).collect::<Vec<_>>()), Some(vec!["data", "people", "url", "vkey"]));
+    assert_eq!(demo.line.as_object().map(|o| o.keys().map(String::as_str).collect::<Vec<_>>()), Some(vec!["data", "people", "twilio", "url", "vkey"]));
     assert_eq!(demo.line["people"].as_array().map(Vec::len), Some(ROLES.len()));
     for role in ROLES {
         for key in ["username", "password", "totp_secret", "api_token", "sign_in_link"] {

@@ -24,7 +24,7 @@ const ORIGIN: &str = "test.example/audit/1";
 const SHORT: (&str, &str) = ("signer.epoch_entries", "4");
 
 /// Grows the log until epoch `n` runs, and has all of it signed.
-async fn grown(app: &TestApp, person: &TestPerson<'_>, n: i64) {
+pub async fn grown(app: &TestApp, person: &TestPerson<'_>, n: i64) {
     for _ in 0..600 {
         app.sign().await;
         if epoch::newest(&app.app.db, 1).await.expect("reads").is_some_and(|newest| newest.n + 1 >= n) {

@@ -14,6 +14,7 @@ use countersign_audit::write::commitment::commit;
 use serde_json::Value;
 
 use crate::kill::Site;
+use crate::retention::erase;
 use crate::support::app::on_postgres;
 use crate::support::{TestApp, TestPerson, check};
 use crate::trail::grown;
@@ -211,10 +212,18 @@ async fn what_was_erased_is_withheld_and_the_bundle_still_verifies() {
         let gone = app.person(&[Role::Contributor]).await;
         gone.get("/audit").await.expect(403);
         let id = gone.id.clone().expect("a person");
-        app.app.db.vault().destroy(id.as_str()).await.expect("destroys");
+        let admin = app.person(&[Role::Admin]).await;
+        admin.post(&format!("/admin/users/{id}/disable"), &[]).await.expect(303);
+        erase(&officer, id.as_str()).await.expect(303);
+        app.sign().await;
         let zip = export(&officer, &[("open", "yes"), ("purpose", "x"), ("actor", id.as_str())]).await;
-        let lines = payloads(&unpacked(app, "erased", &zip));
+        let dir = unpacked(app, "erased", &zip);
+        let lines = payloads(&dir);
         assert!(lines.iter().all(|l| l.get("value").is_none()), "{lines:?}");
+        assert!(lines.iter().any(|l| l["withheld"] == "erased"), "{lines:?}");
+        let vkey = Vkey::parse(&app.app.keeper.signer().vkey("test.example/audit/1")).expect("a key");
+        let fine = bundle::directory(&dir, &vkey);
+        assert_eq!((fine.exit_code(), fine.values_checked), (0, Some(0)), "{}", fine.to_text());
         let rows: Vec<(Vec<u8>,)> = app.app.db.query("select body from audit_event where action = 'trail.open'").all().await.expect("reads");
         assert!(String::from_utf8_lossy(&rows[0].0).contains("\"values\":0"));
     })

@@ -5,14 +5,20 @@
 mod support;
 
 mod account;
+mod assess;
+mod catalog;
 mod cli;
 mod clock;
+mod contacts;
+mod contacts_cli;
 mod disk;
 mod epochs;
 mod evidence;
 mod export;
 mod guards;
+mod hooks;
 mod identity;
+mod imports;
 mod insights;
 mod kill;
 mod log;
@@ -21,6 +27,7 @@ mod nodes;
 mod notices;
 mod orphans;
 mod repeat;
+mod retention;
 mod reviews;
 mod rotation;
 mod routes;

@@ -9,6 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["log"],
     &["client"],
     &["policy"],
+    &["catalog"],
     &["store"],
     &["vault"],
     &["db"],
@@ -18,7 +19,10 @@ const ORDER: &[&[&str]] = &[
     &["sinks", "stamp"],
     &["http"],
     &["identity", "witness"],
-    &["evidence", "messages", "trail"],
+    // `messages` asks `contacts` whether a number may be written to.
+    &["contacts"],
+    &["evidence", "messages", "trail", "retention"],
+    &["assess"],
     &["operate"],
     &["demo"],
     &["openapi", "orphans"],
@@ -137,7 +141,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 29;
+const CHORES: usize = 32;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {
@@ -313,4 +317,22 @@ fn every_test_that_the_table_of_attacks_names_exists() {
             assert!(all.contains(&format!("fn {test}(")), "attack {number} names `{test}`, which does not exist");
         }
     }
+}
+
+#[test]
+fn every_test_that_the_table_of_parity_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/parity-tracker.md")).expect("the table");
+    let all: String = ["src", "tests"].iter().flat_map(|r| sources(r, ".rs")).map(|(_, t)| t).collect();
+    let mut named = 0;
+    for row in text.lines().filter(|l| l.starts_with("| ") && !l.starts_with("| there")) {
+        let here = row.trim_end_matches(" |").rsplit("| ").next().unwrap_or_default();
+        if ["not yet", "in the browser journeys"].contains(&here) {
+            continue;
+        }
+        let test = here.trim_matches('`');
+        named += 1;
+        assert!(all.contains(&format!("fn {test}(")), "docs/parity-tracker.md names `{test}`, which does not exist");
+    }
+    assert!(named > 15);
 }

@@ -42,12 +42,14 @@ async fn thirty_two_writers_leave_no_gap_and_no_fork() {
 pub async fn tamper(app: &TestApp, sql: &'static str) {
     let mut work = app.app.db.store().begin().await.expect("begins");
     if matches!(app.app.db.store(), Store::Sqlite { .. }) {
-        for trigger in ["audit_event_update", "audit_event_delete", "audit_chain_update", "audit_chain_delete"] {
+        for trigger in ["audit_event_update", "audit_event_delete", "audit_chain_update", "audit_chain_delete", "audit_payload_update", "audit_payload_delete"]
+        {
             work.query(sqlx::AssertSqlSafe(format!("drop trigger if exists {trigger}"))).execute().await.expect("drops");
         }
     } else {
         work.query("alter table audit_event disable trigger user").execute().await.expect("disables");
         work.query("alter table audit_chain disable trigger user").execute().await.expect("disables");
+        work.query("alter table audit_payload disable trigger user").execute().await.expect("disables");
     }
     work.query(sql).execute().await.expect("tampers");
     work.commit(None).await.expect("commits");

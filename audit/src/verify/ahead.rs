@@ -16,7 +16,7 @@ use super::{
     tree,
 };
 
-const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
+pub(super) const BUNDLE_BYTES_MAX: usize = WIDTH as usize * (2 + LEAF_BYTES_MAX);
 
 /// Threads at most; more would wait for the one that walks.
 const THREADS_MAX: usize = 8;
@@ -35,7 +35,7 @@ pub(super) struct Bundle {
     pub(super) fine: Option<Box<Fine>>,
 }
 
-/// A full bundle whose entries are in form, at their places, linked, and end no epoch.
+/// A full bundle whose entries are in form, at their places, linked, and neither end an epoch nor take something out of the log.
 #[derive(Debug)]
 pub(super) struct Fine {
     pub(super) hashes: Vec<Hash>,

@@ -7,14 +7,17 @@ use std::{ops::Range, path::Path};
 
 use super::{
     Error,
-    ahead::{Bundle, Fine, Log, Next},
+    ahead::{BUNDLE_BYTES_MAX, Bundle, Fine, Log, Next},
     certificate::Roots,
     checkpoint::Checkpoint,
-    epochs::{self, Epochs},
+    epochs::{self, Epochs, Rotation},
     files,
     kept::{Got, Kept, Marks},
+    lead,
     note::{self, NOTE_BYTES_MAX},
+    opened::Values,
     policy::Policy,
+    pruned::Acts,
     report::{Finding, Integrity, KeptCheckpoint, KeptState, Kind, Pin, Report, TimeStamps},
     stamped::{self, Stamps},
     stored::Tiles,
@@ -153,8 +156,10 @@ fn named_key<'a>(note: &[u8], policy: &'a Policy) -> Result<&'a Vkey, Error> {
 /// Reads every entry and fills in the verdict on them.
 fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epochs): (Marks, Stamps, Epochs<'_>), report: &mut Report) -> (Marks, Stamps) {
     let survey = survey::survey(dir, checkpoint.size, report);
+    let lead = lead::lead(dir, checkpoint.size, &survey, report);
     let mut replay = Replay {
         size: checkpoint.size,
+        acts: Acts::new(lead),
         walker: Walker::new(&checkpoint.origin),
         marks,
         stamps,
@@ -162,17 +167,22 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epo
         tiles: Tiles::new(dir, checkpoint.size, &survey),
         report: Report::default(),
     };
-    let cover: Vec<_> = survey.bundles.cover(0..checkpoint.size.div_ceil(WIDTH)).collect();
+    if lead > 0 {
+        let rotations = lead::retained(dir, lead, checkpoint.size, &checkpoint.origin, &mut replay.acts, report);
+        replay.pruned(dir, lead, rotations);
+    }
+    let cover: Vec<_> = survey.bundles.cover(lead / WIDTH..checkpoint.size.div_ceil(WIDTH)).collect();
     let origin = replay.walker.origin_json().to_owned();
     Log { dir, size: checkpoint.size, origin: &origin }.read(&cover, |next| match next {
         Next::Bundle(index, bundle) => replay.bundle(index, bundle),
         Next::Gap(range) => replay.gap(range),
     });
-    let Replay { walker, marks, stamps, epochs, tiles, report: framing, .. } = replay;
+    let Replay { walker, marks, stamps, epochs, tiles, acts, report: framing, .. } = replay;
     // With entries surplus, the root says nothing about any one of them.
     let walk = walker.end(Some(&checkpoint.root), framing.findings.is_empty());
     let compared = tiles.finish(checkpoint);
     report.entries_checked = walk.size;
+    report.minimum_index = lead;
     report.tiles_checked = compared.tiles;
     report.computed_root = walk.whole.then_some(walk.root);
     report.notes.extend(walk.clock.notes());
@@ -180,8 +190,12 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epo
     let kept = walk.findings.len() as u64;
     walk.findings.into_iter().for_each(|finding| report.add(finding));
     report.found += walk.found - kept;
+    let (told, found) = acts.findings();
+    told.iter().for_each(|finding| report.add(finding.clone()));
+    report.found += found - told.len() as u64;
+    values(dir, checkpoint.size, lead, &survey, &acts, report);
     report.take(framing);
-    epochs.finish(note, checkpoint.size, walk.whole, report);
+    epochs.finish(note, checkpoint, lead, walk.whole, report);
     match compared.first_changed.filter(|_| !as_signed) {
         // The tiles are what was signed, so they say which entry is not.
         Some(seq) => {
@@ -196,7 +210,7 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epo
         let what = "the hashes of level 0 do not add up to the signed root";
         report.add(Finding::wrong(None, Some("tile/0".to_owned()), what.to_owned()));
     }
-    if report.found == 0 && !(as_signed && walk.size == checkpoint.size && compared.whole) {
+    if report.found == 0 && !(as_signed && walk.size + lead == checkpoint.size && compared.whole) {
         report.add(Finding::absent(None, "the export changed while it was read".to_owned()));
     }
     if !survey.has_tiles && checkpoint.size > 0 {
@@ -206,10 +220,36 @@ fn entries(dir: &Path, checkpoint: &Checkpoint, note: &[u8], (marks, stamps, epo
     (marks, stamps)
 }
 
+/// Holds the values that lie beside the log, if any do, against the entries, which are read once more for it.
+fn values(dir: &Path, size: u64, lead: u64, survey: &survey::Survey, acts: &Acts, report: &mut Report) {
+    let Some(mut values) = Values::open(dir) else { return };
+    report.not_checked.retain(|line| !line.starts_with("sealed values"));
+    for (range, is_there) in survey.bundles.cover(lead / WIDTH..size.div_ceil(WIDTH)) {
+        if !is_there {
+            values.skip(range.end.saturating_mul(WIDTH));
+            continue;
+        }
+        for index in range {
+            let bytes = files::read(dir, &tiles::bundle_path(index, size), BUNDLE_BYTES_MAX).unwrap_or_default();
+            let (first, width) = (index * WIDTH, tiles::width(0, index, size));
+            let mut read = 0;
+            for (leaf, seq) in lead::leaves(&bytes).zip(first..first + width) {
+                values.take(seq, leaf, acts);
+                read += 1;
+            }
+            if read < width {
+                values.skip(first + width);
+            }
+        }
+    }
+    report.values_checked = Some(values.finish(report));
+}
+
 /// The log being read again from its bundles.
 struct Replay<'a> {
     size: u64,
     walker: Walker,
+    acts: Acts,
     marks: Marks,
     stamps: Stamps,
     epochs: Epochs<'a>,
@@ -232,6 +272,7 @@ impl Replay<'_> {
             }
         };
         if read < expected {
+            self.acts.skip();
             self.walker.skip(expected - read);
             self.tiles.stand_in(index, read);
         }
@@ -243,6 +284,7 @@ impl Replay<'_> {
         if self.marks.wants_before(size) || self.stamps.wants_before(size) || !self.walker.take_bundle(fine) {
             return false;
         }
+        self.acts.start(index * WIDTH, fine.times.first());
         self.tiles.push_tile(&fine.hashes, fine.root);
         self.marks.pass(size, || self.walker.root());
         self.stamps.pass(size, &self.walker);
@@ -259,13 +301,14 @@ impl Replay<'_> {
             }
             let (leaf, after) = after.split_at(length);
             // Findings are gathered by the walker and told when it is done.
+            self.acts.take(self.walker.place(), leaf);
             let _ = self.walker.push(leaf);
             self.tiles.push(self.walker.last());
             if self.walker.is_whole() {
-                self.marks.pass(self.walker.size(), || self.walker.root());
-                self.stamps.pass(self.walker.size(), &self.walker);
+                self.marks.pass(self.walker.place(), || self.walker.root());
+                self.stamps.pass(self.walker.place(), &self.walker);
                 if let Some(rotation) = self.walker.take_rotation() {
-                    self.epochs.pass(self.walker.size() - 1, rotation, || self.walker.root());
+                    self.epochs.pass(self.walker.place() - 1, rotation, || self.walker.root());
                 }
             }
             rest = after;
@@ -283,12 +326,29 @@ impl Replay<'_> {
         read
     }
 
+    /// Takes the hashes of the first `lead` entries, which were pruned, in their stead; `rotations` are those of them that
+    /// ended epochs, in order.
+    fn pruned(&mut self, dir: &Path, lead: u64, rotations: Vec<(u64, Result<Rotation, Error>)>) {
+        let mut rotations = rotations.into_iter().peekable();
+        for hash in (0..lead / WIDTH).flat_map(|index| lead::hashes(dir, index, self.size).unwrap_or_default()) {
+            let place = self.walker.place();
+            self.walker.stand(hash);
+            self.tiles.push(hash);
+            self.marks.pass(place + 1, || self.walker.root());
+            self.stamps.pass(place + 1, &self.walker);
+            if let Some((_, rotation)) = rotations.next_if(|(seq, _)| *seq == place) {
+                self.epochs.pass(place, rotation, || self.walker.root());
+            }
+        }
+    }
+
     /// Passes over bundles that are not there.
     fn gap(&mut self, range: Range<u64>) {
         let more = range.end - range.start - 1;
         let more = if more > 0 { format!(", and {more} after it") } else { String::new() };
         let path = tiles::bundle_path(range.start, self.size);
         self.report.add(Finding::absent(Some(path), format!("the file is missing{more}")));
+        self.acts.skip();
         self.walker.skip(range.end.saturating_mul(WIDTH).min(self.size) - range.start * WIDTH);
         self.tiles.pass(range);
     }

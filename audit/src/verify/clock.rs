@@ -41,6 +41,11 @@ pub(super) struct Times {
 }
 
 impl Times {
+    /// The time of the first.
+    pub(super) fn first(&self) -> &str {
+        &self.first
+    }
+
     pub(super) fn push(&mut self, seen: &Seen<'_>) {
         if self.each.is_empty() {
             seen.ts.clone_into(&mut self.first);

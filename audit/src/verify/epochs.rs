@@ -10,6 +10,7 @@ use super::{
     checkpoint::{Checkpoint, decimal},
     files,
     json::Value,
+    lead,
     leaf::Leaf,
     note::{self, NOTE_BYTES_MAX},
     report::{Finding, Pin, Report},
@@ -17,7 +18,7 @@ use super::{
 };
 
 /// The act whose entries name the keys.
-const ROTATE: &str = "epoch.rotate";
+pub(super) const ROTATE: &str = "epoch.rotate";
 
 /// The folder of an export that holds the checkpoints with which epochs ended.
 pub(super) const FOLDER: &str = "epoch";
@@ -42,7 +43,7 @@ impl Leaf {
             return Ok(None);
         }
         let form = || Error::new("the entry ends an epoch, and its `data` is not just `n`, a number from 0 on, and `next_vkey`, a text");
-        let Some(Value::Map(data)) = self.field("data") else { return Err(form()) };
+        let Some(Value::Map(data)) = self.member("data") else { return Err(form()) };
         let (2, Some(Value::Int(n)), Some(Value::Text(next_vkey))) = (data.len(), data.get("n"), data.get("next_vkey")) else { return Err(form()) };
         let n = u64::try_from(*n).map_err(|_| form())?;
         let key = Vkey::parse(next_vkey).map_err(|error| Error::new(format!("`next_vkey`: {error}")))?;
@@ -134,8 +135,20 @@ impl<'a> Epochs<'a> {
         sealed(note, key)
     }
 
+    /// No entry that is here named an epoch, of a log of which some were pruned: of those whoever leaves one out leaves out all.
+    fn unnamed(&mut self, note: &[u8], origin: &str, report: &mut Report) {
+        if lines(note, origin) > 0 {
+            let what = "the checkpoint bears the seal of an epoch, and no entry that is here names its key".to_owned();
+            self.report.add(Finding::absent(Some(lead::NAME.to_owned()), what));
+        } else {
+            report.not_checked.push("epoch seals: no entry that is here names an epoch, and whether a pruned one did is not told".to_owned());
+        }
+    }
+
     /// Tells of the seal on the export's checkpoint, and of all that was found. What came behind a missing entry is not known.
-    pub(super) fn finish(mut self, note: &[u8], size: u64, whole: bool, report: &mut Report) {
+    /// The first `lead` entries were pruned.
+    pub(super) fn finish(mut self, note: &[u8], checkpoint: &Checkpoint, lead: u64, whole: bool, report: &mut Report) {
+        let size = checkpoint.size;
         let known = whole && !self.lost;
         if known {
             let by = if size > self.ended { self.key.as_ref() } else { self.before.as_ref() };
@@ -154,6 +167,9 @@ impl<'a> Epochs<'a> {
         }
         if report.pin == Pin::NotNamed {
             self.report.add(Finding::wrong(None, None, "no entry of the log names the epoch key that was given".to_owned()));
+        }
+        if known && lead > 0 && self.running == 0 {
+            self.unnamed(note, &checkpoint.origin, report);
         }
         if !known {
             report.not_checked.push("epoch seals behind what is missing or wrong".to_owned());

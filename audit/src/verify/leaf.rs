@@ -60,17 +60,47 @@ impl Leaf {
         }
     }
 
+    /// A field of an object of the outermost one, e.g. `data` and `days`.
+    #[must_use]
+    pub fn field(&self, object: &str, key: &str) -> Option<&Value> {
+        let Value::Map(map) = &self.fields else { return None };
+        match map.get(object)? {
+            Value::Map(inner) => inner.get(key),
+            _ => None,
+        }
+    }
+
+    /// The same, when it is a string, e.g. `actor` and `id`.
+    #[must_use]
+    pub fn inner(&self, object: &str, key: &str) -> Option<&str> {
+        match self.field(object, key)? {
+            Value::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The items of a list of the outermost object.
+    pub(super) fn list(&self, key: &str) -> &[Value] {
+        match &self.fields {
+            Value::Map(map) => match map.get(key) {
+                Some(Value::List(items)) => items,
+                _ => &[],
+            },
+            _ => &[],
+        }
+    }
+
     /// A string field of the outermost object, e.g. `action`.
     #[must_use]
     pub fn text(&self, key: &str) -> Option<&str> {
-        match self.field(key) {
+        match self.member(key) {
             Some(Value::Text(text)) => Some(text),
             _ => None,
         }
     }
 
     /// A field of the outermost object.
-    pub(super) fn field(&self, key: &str) -> Option<&Value> {
+    pub(super) fn member(&self, key: &str) -> Option<&Value> {
         match &self.fields {
             Value::Map(map) => map.get(key),
             _ => None,

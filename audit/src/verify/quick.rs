@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::leaf::{LEAF_BYTES_MAX, is_time};
+use super::pruned;
 #[cfg(test)]
 use super::{
     base64,
@@ -112,7 +113,8 @@ pub(super) struct Seen<'a> {
     pub(super) mono: i64,
 }
 
-/// Looks at a leaf that must stand at `seq` in the log whose origin, as JSON, is `origin`. Passes no entry that ends an epoch.
+/// Looks at a leaf that must stand at `seq` in the log whose origin, as JSON, is `origin`. Passes no entry that ends an epoch
+/// or takes something out of the log.
 pub(super) fn look<'a>(leaf: &'a [u8], seq: u64, origin: &'a [u8]) -> Option<Seen<'a>> {
     // Of what follows only strings may hold bytes that are not ASCII, so that whole characters stand in whole strings.
     let text = if leaf.len() <= LEAF_BYTES_MAX { std::str::from_utf8(leaf).ok()? } else { return None };
@@ -202,7 +204,7 @@ impl Eye<'_> {
                 let act = self.simple()?;
                 let mut names = act.split(|b| *b == b'.');
                 let named = names.all(|name| name.first().is_some_and(u8::is_ascii_lowercase) && is_name(name));
-                (named && act.contains(&b'.') && act != b"epoch.rotate").then_some(())
+                (named && act.contains(&b'.') && act != b"epoch.rotate" && !pruned::follows(act)).then_some(())
             }
             Id => {
                 let id = self.simple()?;

@@ -270,6 +270,10 @@ pub struct Report {
     pub sealed_from: Option<u64>,
     /// What became of the epoch key that was given.
     pub pin: Pin,
+    /// Entries below this place were pruned, as the log allows; 0 when none were.
+    pub minimum_index: u64,
+    /// How many opened values were held against their entries; none when no values lie beside the log.
+    pub values_checked: Option<u64>,
     /// How many hash tiles were compared with the entries.
     pub tiles_checked: u64,
     /// The first bad entry, or the first finding when none is about an entry.

@@ -41,6 +41,7 @@ impl Report {
             ("key", maybe(self.key.as_deref(), text)),
             ("max_age", maybe(self.fresh, |fresh| count(fresh.max_age))),
             ("not_checked", Value::List(self.not_checked.iter().map(|t| text(t)).collect())),
+            ("minimum_index", count(self.minimum_index)),
             ("notes", Value::List(self.notes.iter().map(|t| text(t)).collect())),
             ("now", maybe(self.fresh, |fresh| count(fresh.now))),
             ("now_by", maybe(self.fresh, |fresh| text(if fresh.now_is_given { "given" } else { "clock" }))),
@@ -54,6 +55,7 @@ impl Report {
             ("time_stamped", maybe(self.time_stamped.as_ref(), |s| object([("size", count(s.size)), ("time", count(s.time)), ("tsa", text(&s.tsa))]))),
             ("time_stamps", text(self.time_stamps.as_str())),
             ("tokens_checked", count(self.tokens_checked)),
+            ("values_checked", maybe(self.values_checked, count)),
         ]);
         json::render(&report) + "\n"
     }
@@ -94,6 +96,12 @@ impl Report {
         match self.size {
             Some(size) => row("entries", &format!("{} of {size} checked", self.entries_checked)),
             None => row("entries", "none checked"),
+        }
+        if self.minimum_index > 0 {
+            row("pruned", &format!("entries below {}, as the log allows", self.minimum_index));
+        }
+        if let Some(values) = self.values_checked {
+            row("values", &format!("{values} opened ones checked"));
         }
         if let Some(root) = &self.root {
             row("root", &base64::encode(root));

@@ -72,7 +72,8 @@ pub(super) fn beside(dir: &Path, tokens_read: bool) -> Option<String> {
         .flatten()
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| !matches!(name.as_str(), "checkpoint" | "tile" | super::epochs::FOLDER) && (!tokens_read || name != "tokens"))
+        .filter(|name| !["checkpoint", "tile", super::epochs::FOLDER, super::opened::NAME, super::lead::NAME].contains(&name.as_str()))
+        .filter(|name| !tokens_read || name != "tokens")
         .collect();
     names.sort();
     let (first, rest) = names.split_first()?;

@@ -30,6 +30,8 @@ pub struct Walker {
     tree: Tree,
     place: u64,
     taken: u64,
+    /// Entries of which the hash alone is there, before the first that was taken.
+    stood: u64,
     last: Hash,
     /// Whether `last` is the hash that the next entry must name.
     linked: bool,
@@ -81,6 +83,7 @@ impl Walker {
             tree: Tree::default(),
             place: 0,
             taken: 0,
+            stood: 0,
             last: [0; 32],
             linked: true,
             clock: Clock::default(),
@@ -169,10 +172,25 @@ impl Walker {
         }
     }
 
+    /// Takes the hash of the next entry in its stead, before any leaf was taken: the entry was pruned. The root at the end
+    /// shows whether the hash is right, and the first leaf must name the last of them.
+    pub fn stand(&mut self, hash: Hash) {
+        self.last = hash;
+        self.tree.push(hash);
+        self.place += 1;
+        self.stood += 1;
+    }
+
     /// Whether no entry was passed over so far.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.place == self.taken
+        self.place == self.taken + self.stood
+    }
+
+    /// The place of the next entry.
+    #[must_use]
+    pub fn place(&self) -> u64 {
+        self.place
     }
 
     /// What the entry taken last says about epochs, when it stands at its place and is in form.
@@ -220,7 +238,7 @@ impl Walker {
         }
         let root = self.root();
         if strict && signed_root.is_some_and(|signed| *signed != root) {
-            let last = self.size().saturating_sub(1);
+            let last = self.place.saturating_sub(1);
             if self.found == 0 {
                 self.report(
                     Some(last),

@@ -1,5 +1,5 @@
-//! A log of more bundles than are read by one thread.
-//! Must stay true: what is told of it does not depend on who read it.
+//! A log of more bundles than are read by one thread: what is told of it does not depend on who read it.
+//! The edges are those of bundles, of tiles, and of what the verifier takes at once.
 
 use crate::{
     both::Cases,

@@ -78,7 +78,7 @@ async fn a_receiver_that_refuses_cuts_and_dawdles_gets_every_entry_in_the_end() 
             let size = wait_for_all(app, Kind::Syslog).await;
             let messages = receiver.messages();
             assert_gapless(&seqs(&messages), size);
-            assert!(receiver.connections() >= 4, "each way of failing was met: {shows:?}");
+            assert!(receiver.connections() >= 3, "each way of failing was met: {shows:?}");
         })
         .await;
     }

@@ -124,6 +124,9 @@ impl TestApp {
         for entry in std::fs::read_dir(self.data().join("keys")).expect("keys").filter_map(Result::ok) {
             std::fs::copy(entry.path(), data.keys().join(entry.file_name())).expect("copies");
         }
+        // A signer without its memory is a doubt: a node that joins is given the memory of the one that signs.
+        self.sign().await;
+        copy_folder(&self.data().join("signer"), &data.path().join("signer"));
         let mut flags = self.flags.clone();
         flags.retain(|(key, _)| key != "data");
         flags.push(("data".into(), data.path().display().to_string()));
@@ -251,6 +254,18 @@ impl TestApp {
         }
         for name in &self.databases {
             drop_postgres_database(name).await;
+        }
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder").filter_map(Result::ok) {
+        let (path, to) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &to);
+        } else {
+            std::fs::copy(&path, &to).expect("copies");
         }
     }
 }

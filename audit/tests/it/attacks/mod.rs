@@ -2,6 +2,7 @@
 //! and its sentence, what is clean passes under the same command line. The numbers are those of the threat list that the
 //! format was designed against; those that are missing here do not concern an export.
 
+mod aged;
 mod content;
 mod epochs;
 mod forms;
@@ -9,6 +10,7 @@ mod history;
 mod keys;
 mod order;
 mod stamps;
+mod taken;
 mod witnessing;
 
 use std::process::Command;

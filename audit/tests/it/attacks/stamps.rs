@@ -1,7 +1,10 @@
 //! Time-stamps that are not what they must be, or not there. Attack 38, and a clock that was set forward and back (14).
 //! The stamps are OpenSSL's, kept as vectors; the logs are made here.
 
-use super::{Hand, family};
+use super::{
+    Hand, family,
+    taken::{act, days, pruned_by},
+};
 use crate::{
     support::{Export, chain, event, key, log, signed},
     tokens::{roots, stamped, vector},
@@ -50,6 +53,29 @@ fn time_stamps_that_do_not_hold() {
             ("38 another history behind the time-stamp, with the stolen key", good, |h| anew(h), 1, "is over other first 300 entries"),
         ],
     );
+}
+
+/// A log of which the first 256 were pruned, with a good token over its first five; the second of those is by `second`.
+fn pruned(second: &str) -> Hand {
+    let mut hand = pruned_by(|script| {
+        script.extend((0..5).map(|n| (n, event(n))));
+        script.extend(
+            [(5, "retention.propose", "usr_a"), (7, "retention.approve", "usr_b")]
+                .map(|(n, what, by)| (n, act(n, what, by, "rtn_1", 0, &[("days", days(400))]))),
+        );
+        script.entry(1).and_modify(|event| event.actor.id = Some(second.to_owned()));
+    });
+    hand.export.files.insert("tokens/5.note".to_owned(), signed(&log(5)).into_bytes());
+    hand.export.files.insert("tokens/5.token".to_owned(), vector("five.token"));
+    hand.own.push(("--tsa-roots", roots("roots.crt")));
+    hand
+}
+
+#[test]
+fn time_stamps_over_the_pruned_part_are_still_held() {
+    let clean = || pruned(event(1).actor.id.as_deref().expect("a person"));
+    let anew = |hand: &mut Hand| *hand = pruned("per_9");
+    family("stamps-pruned", &[("38 the pruned part made anew", clean, anew, 1, "is over other first 5 entries")]);
 }
 
 fn only_strange(hand: &mut Hand) {

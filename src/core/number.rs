@@ -66,16 +66,33 @@ pub struct Number {
     country_digits: usize,
 }
 
+/// Which numbers are taken beyond those of mobile telephones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Kinds {
+    /// Internet telephony too.
+    pub voip: bool,
+}
+
+/// Is this the name of a region that numbers can lie in, such as `US`?
+pub fn is_region(name: &str) -> bool {
+    name.parse::<Region>().is_ok_and(|region| PHONE_NUMBER_UTIL.get_country_code_for_region(region).is_some())
+}
+
 impl Number {
     /// Reads a number; without `default_region` (`US`, `DE`) it has to begin with `+`.
     pub fn parse(input: &str, default_region: Option<&str>) -> Result<Self, NumberError> {
+        Self::parse_of(input, default_region, Kinds::default())
+    }
+
+    /// The same for a choice of kinds.
+    pub fn parse_of(input: &str, default_region: Option<&str>, kinds: Kinds) -> Result<Self, NumberError> {
         let written = filtered(input)?;
         let region = match default_region {
             Some(name) => Some(name.parse::<Region>().map_err(|_| NumberError::NoCountry)?),
             None => None,
         };
         let parsed = PHONE_NUMBER_UTIL.parse(&written, region).map_err(of_parsing)?;
-        judge(&parsed)?;
+        judge(&parsed, kinds)?;
         let e164 = parsed.format_as(PhoneNumberFormat::E164).into_owned();
         match e164.len().saturating_sub(1) {
             ..DIGITS_MIN => return Err(NumberError::TooShort),
@@ -89,6 +106,25 @@ impl Number {
     /// `+`, the country code and the number, without blanks.
     pub fn e164(&self) -> &str {
         &self.e164
+    }
+
+    /// The number as a whole number, `+` left away: what takes the least room.
+    pub fn digits(&self) -> u64 {
+        self.e164[1..].parse().expect("E.164 is `+` and at most 15 digits")
+    }
+
+    /// As people read it abroad: `+1 415-555-2671`.
+    pub fn international(&self) -> String {
+        self.written(PhoneNumberFormat::International)
+    }
+
+    /// As people write it in its own country: `(415) 555-2671`.
+    pub fn national(&self) -> String {
+        self.written(PhoneNumberFormat::National)
+    }
+
+    fn written(&self, format: PhoneNumberFormat) -> String {
+        PHONE_NUMBER_UTIL.parse(&self.e164, None).map_or_else(|_| self.e164.clone(), |parsed| parsed.format_as(format).into_owned())
     }
 
     /// The two letters of the country, `001` for a number of no country.
@@ -217,7 +253,7 @@ fn of_parsing(error: ParseError) -> NumberError {
     }
 }
 
-fn judge(number: &PhoneNumber) -> Result<(), NumberError> {
+fn judge(number: &PhoneNumber, kinds: Kinds) -> Result<(), NumberError> {
     match number.is_possible_with_reason() {
         Ok(NumberLengthType::IsPossible) => {}
         Ok(NumberLengthType::IsPossibleLocalOnly) => return Err(NumberError::TooShort),
@@ -231,6 +267,7 @@ fn judge(number: &PhoneNumber) -> Result<(), NumberError> {
     }
     match number.get_type() {
         PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile => Ok(()),
+        PhoneNumberType::VoIP if kinds.voip => Ok(()),
         _ => Err(NumberError::KindNotAllowed),
     }
 }
