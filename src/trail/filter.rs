@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::sql;
+use super::statement::Statement;
 use crate::core::clock::{MINUTE, Micros};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{EventId, PersonId, RequestId};
@@ -15,12 +16,13 @@ use crate::core::text::Username;
 use crate::db::Db;
 use crate::db::projection::Said;
 use crate::http::Fields;
-use crate::store::{Query, compose};
 
 /// Characters of one filter at most.
 const FILTER_CHARS_MAX: usize = 200;
 /// An event's id may be this much older than its time: the id is made before the work, the time after it.
 const ID_SLACK: Micros = 10 * MINUTE;
+/// So few places are read one by one in the order of the chain, whatever else is asked for.
+const PLACES_READ_MAX: i64 = 5_000;
 /// Names of the parameters, in the order they are shown.
 pub const NAMES: [&str; 11] = ["actor", "action", "object", "outcome", "address", "request", "first", "last", "from", "to", "log"];
 /// Outcomes as people see them and as entries hold them.
@@ -258,9 +260,18 @@ impl Filter {
             && self.to.is_none_or(|to| at.is_some_and(|at| at < to))
     }
 
-    /// The statement that asks for these entries, without order and limit.
-    pub(super) fn statement(&self, db: &Db) -> Statement {
-        let mut out = Statement::new(sql::ROWS).int(sql::OF_LOG, self.log);
+    /// Are these entries read in the order of the chain? Then their number is bounded, or nothing but their places is asked for.
+    /// Otherwise ids give the order: an id tells its place within minutes only, in which a busy server makes many entries.
+    #[must_use]
+    pub(super) fn is_by_place(&self) -> bool {
+        let first = self.first.into_iter().chain(self.floor).map(|p| p.seq).max();
+        let narrow = self.last.is_some_and(|last| last.seq.saturating_sub(first.unwrap_or(0)) < PLACES_READ_MAX);
+        let days = self.from.is_some() || self.to.is_some();
+        narrow || ((self.first.is_some() || self.last.is_some()) && !days && self.values(None).all(|(.., value)| value.is_none()))
+    }
+
+    /// Each filter by a column: the fragment that its index serves, the one without, the value. The most selective first.
+    fn values(&self, address: Option<String>) -> impl Iterator<Item = (&'static str, &'static str, Option<String>)> {
         let (actor, also_actor) = match self.actor {
             Some(ByActor::Kind(_)) => (sql::BY_KIND, sql::ALSO_BY_KIND),
             Some(ByActor::Person(_)) | None => (sql::BY_ACTOR, sql::ALSO_BY_ACTOR),
@@ -269,35 +280,52 @@ impl Filter {
             ByActor::Person(id) => id.clone(),
             ByActor::Kind(kind) => (*kind).to_owned(),
         });
-        let address = self.blind_address(db);
-        // The most selective first: its index serves, the others only filter.
-        let filters = [
+        [
             (sql::BY_REQUEST, sql::BY_REQUEST, self.request.clone()),
             (sql::ON_OBJECT, sql::ALSO_ON_OBJECT, self.object.clone()),
-            (sql::FROM_ADDRESS, sql::ALSO_FROM_ADDRESS, address),
+            (sql::FROM_ADDRESS, sql::ALSO_FROM_ADDRESS, address.or_else(|| self.address.map(|a| a.to_string()))),
             (actor, also_actor, who),
             (sql::BY_ACTION, sql::ALSO_BY_ACTION, self.action.clone()),
             (sql::ENDED, sql::ALSO_ENDED, self.outcome.map(str::to_owned)),
-        ];
-        let mut indexed = false;
-        for (first, also, value) in filters {
+        ]
+        .into_iter()
+    }
+
+    /// The statement that asks for these entries, without order and limit.
+    pub(super) fn statement(&self, db: &Db) -> Statement {
+        let by_place = self.is_by_place();
+        let mut out = Statement::new(if by_place { sql::ROWS_BY_PLACE } else { sql::ROWS }).int(sql::OF_LOG, self.log);
+        // The first one's index serves, the others only filter.
+        let mut served = by_place;
+        for (first, also, value) in self.values(self.blind_address(db)) {
             if let Some(value) = value {
-                out = out.text(if indexed { also } else { first }, value);
-                indexed = true;
+                out = out.text(if served { also } else { first }, value);
+                served = true;
             }
         }
-        for first in [self.first, self.floor].into_iter().flatten() {
-            out = out.text(sql::ID_ABOVE, first_id("evt", first.at - ID_SLACK)).int(sql::FROM_PLACE, first.seq);
+        let first = self.first.into_iter().chain(self.floor).max_by_key(|p| p.seq);
+        if let Some(first) = first {
+            out = out.int(sql::FROM_PLACE, first.seq);
         }
         if let Some(last) = self.last {
-            out = out.text(sql::ID_BELOW, first_id("evt", last.at + ID_SLACK)).int(sql::TO_PLACE, last.seq);
+            out = out.int(sql::TO_PLACE, last.seq);
         }
-        // Ids carry their time, so that the index of the order serves the days too; the time itself decides.
         if let Some(from) = self.from {
-            out = out.text(sql::ID_ABOVE, first_id("evt", from - ID_SLACK)).int(sql::SINCE, from);
+            out = out.int(sql::SINCE, from);
         }
         if let Some(to) = self.to {
-            out = out.text(sql::ID_BELOW, first_id("evt", to + ID_SLACK)).int(sql::UNTIL, to);
+            out = out.int(sql::UNTIL, to);
+        }
+        if by_place {
+            return out;
+        }
+        // Ids carry their time, so that the index of the order serves places and days too; the places and times themselves
+        // decide. One bound on each side, since the index serves no more.
+        if let Some(above) = first.map(|p| p.at).into_iter().chain(self.from).max() {
+            out = out.text(sql::ID_ABOVE, first_id("evt", above - ID_SLACK));
+        }
+        if let Some(below) = self.last.map(|p| p.at).into_iter().chain(self.to).min() {
+            out = out.text(sql::ID_BELOW, first_id("evt", below + ID_SLACK));
         }
         out
     }
@@ -362,52 +390,6 @@ pub enum At {
     After(EventId),
     /// Those newer than this one.
     Before(EventId),
-}
-
-/// A statement in the making: fixed fragments, each with a bound value behind it.
-#[derive(Debug)]
-pub(super) struct Statement {
-    parts: Vec<&'static str>,
-    binds: Vec<Bound>,
-}
-
-#[derive(Debug)]
-enum Bound {
-    Text(String),
-    Int(i64),
-}
-
-const PLACES: [&str; 20] = ["$1", "$2", "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12", "$13", "$14", "$15", "$16", "$17", "$18", "$19", "$20"];
-
-impl Statement {
-    fn new(start: &'static str) -> Self {
-        Self { parts: vec![start], binds: Vec::new() }
-    }
-
-    /// A fragment with a text behind it.
-    pub fn text(self, fragment: &'static str, value: impl Into<String>) -> Self {
-        self.push(fragment, Bound::Text(value.into()))
-    }
-
-    /// A fragment with a number behind it.
-    pub fn int(self, fragment: &'static str, value: i64) -> Self {
-        self.push(fragment, Bound::Int(value))
-    }
-
-    fn push(mut self, fragment: &'static str, value: Bound) -> Self {
-        self.parts.extend([fragment, PLACES[self.binds.len()]]);
-        self.binds.push(value);
-        self
-    }
-
-    /// Ready to run.
-    pub fn on(self, db: &Db) -> Query<'_> {
-        let query = db.query(compose(&self.parts));
-        self.binds.into_iter().fold(query, |query, value| match value {
-            Bound::Text(text) => query.bind(text),
-            Bound::Int(number) => query.bind(number),
-        })
-    }
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub mod review_remind;
 mod review_sample;
 pub mod rows;
 pub mod sql;
+mod statement;
 mod tar;
 #[cfg(test)]
 mod tests;

@@ -255,10 +255,18 @@ pub struct Page {
 pub async fn page(db: &Db, filter: &Filter, at: &At) -> Result<Page, Error> {
     let limit = i64::try_from(PAGE_MAX + 1).context("page size")?;
     let statement = filter.statement(db);
-    let statement = match at {
-        At::Newest => statement.int(sql::NEWEST_FIRST, limit),
-        At::After(id) => statement.text(sql::ID_BELOW, id.as_str()).int(sql::NEWEST_FIRST, limit),
-        At::Before(id) => statement.text(sql::ID_ABOVE, id.as_str()).int(sql::OLDEST_FIRST, limit),
+    let statement = if filter.is_by_place() {
+        match at {
+            At::Newest => statement.int(sql::LAST_PLACE_FIRST, limit),
+            At::After(id) => statement.int(sql::PLACE_BELOW, place_of(db, filter.log, id).await?.unwrap_or(0)).int(sql::LAST_PLACE_FIRST, limit),
+            At::Before(id) => statement.int(sql::PLACE_ABOVE, place_of(db, filter.log, id).await?.unwrap_or(i64::MAX)).int(sql::FIRST_PLACE_FIRST, limit),
+        }
+    } else {
+        match at {
+            At::Newest => statement.int(sql::NEWEST_FIRST, limit),
+            At::After(id) => statement.text(sql::ID_BELOW, id.as_str()).int(sql::NEWEST_FIRST, limit),
+            At::Before(id) => statement.text(sql::ID_ABOVE, id.as_str()).int(sql::OLDEST_FIRST, limit),
+        }
     };
     let mut entries: Vec<Entry> = statement.on(db).all().await?;
     let more = entries.len() > PAGE_MAX;
@@ -278,10 +286,22 @@ pub async fn page(db: &Db, filter: &Filter, at: &At) -> Result<Page, Error> {
 /// When the database fails.
 pub async fn batch(db: &Db, filter: &Filter, after: Option<&EventId>, before: &EventId, limit: i64) -> Result<Vec<Entry>, Error> {
     let mut statement = filter.statement(db).text(sql::ID_BELOW, before.as_str());
+    if filter.is_by_place() {
+        if let Some(after) = after {
+            statement = statement.int(sql::PLACE_ABOVE, place_of(db, filter.log, after).await?.unwrap_or(i64::MAX));
+        }
+        return Ok(statement.int(sql::FIRST_PLACE_FIRST, limit).on(db).all().await?);
+    }
     if let Some(after) = after {
         statement = statement.text(sql::ID_ABOVE, after.as_str());
     }
     Ok(statement.int(sql::OLDEST_FIRST, limit).on(db).all().await?)
+}
+
+/// Where log `log` has an event; nowhere while it is not linked.
+async fn place_of(db: &Db, log: i64, id: &EventId) -> Result<Option<i64>, Error> {
+    let found: Option<(i64,)> = db.query(sql::PLACE_OF).bind(log).bind(id).optional().await?;
+    Ok(found.map(|(seq,)| seq))
 }
 
 /// The entry at a place of log `log`.

@@ -3,6 +3,8 @@
 
 /// Rows of the trail with their sealed values; the filters follow.
 pub const ROWS: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_event e cross join audit_chain c left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.event_id = e.id";
+/// The same in the order of the chain, for few places.
+pub const ROWS_BY_PLACE: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_chain c cross join audit_event e left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where e.id = c.event_id";
 pub const OF_LOG: &str = " and c.log = ";
 pub const BY_ACTOR: &str = " and e.actor_id = ";
 pub const BY_KIND: &str = " and e.actor_id is null and e.actor_kind = ";
@@ -22,13 +24,19 @@ pub const SINCE: &str = " and (e.at + 0) >= ";
 pub const UNTIL: &str = " and (e.at + 0) < ";
 pub const FROM_PLACE: &str = " and c.seq >= ";
 pub const TO_PLACE: &str = " and c.seq <= ";
+pub const PLACE_ABOVE: &str = " and c.seq > ";
+pub const PLACE_BELOW: &str = " and c.seq < ";
 pub const ID_ABOVE: &str = " and e.id > ";
 pub const ID_BELOW: &str = " and e.id < ";
 pub const NEWEST_FIRST: &str = " order by e.id desc limit ";
 pub const OLDEST_FIRST: &str = " order by e.id limit ";
+pub const LAST_PLACE_FIRST: &str = " order by c.seq desc limit ";
+pub const FIRST_PLACE_FIRST: &str = " order by c.seq limit ";
 
 /// One entry by its place, reached through the chain.
 pub const ENTRY: &str = "select e.id, e.at, c.seq, c.prev, c.leaf_hash, e.body, e.actor_kind, e.actor_id, e.action, e.category, e.object_kind, e.object_id, e.outcome, e.address_ix, e.subject, e.request_id, pa.sealed as actor_sealed, ps.sealed as subject_sealed from audit_chain c join audit_event e on e.id = c.event_id left join audit_payload pa on pa.event_id = e.id and pa.part = 'actor' left join audit_payload ps on ps.event_id = e.id and ps.part = 'subject' where c.log = $1 and c.seq = $2";
+/// The place of an event.
+pub const PLACE_OF: &str = "select seq from audit_chain where log = $1 and event_id = $2";
 /// The event at a place.
 pub const AT_PLACE: &str = "select event_id from audit_chain where log = $1 and seq = $2";
 pub const LINKS: &str = "select c.seq, c.prev, c.leaf_hash, e.body from audit_chain c join audit_event e on e.id = c.event_id where c.log = $1 and c.seq >= $2 and c.seq < $3 order by c.seq limit 501";
@@ -83,7 +91,9 @@ pub const EARLIER_SIGN_INS: &str = "select count(*), cast(coalesce(sum(case when
 /// Every whole statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
     ROWS,
+    ROWS_BY_PLACE,
     ENTRY,
+    PLACE_OF,
     AT_PLACE,
     LINKS,
     RETAINED,

@@ -15,6 +15,7 @@ use super::origin::new_origin;
 use super::review::{Range, look};
 use super::{Error, Export, NewOrigin, Read, read};
 use crate::core::clock::{Clock, DAY, SECOND};
+use crate::core::id::EventId;
 use crate::core::rng::Rng;
 use crate::db::checkpoint::Keeper;
 use crate::db::faultlog::FaultLog;
@@ -300,6 +301,50 @@ async fn the_most_selective_filter_is_served_by_its_index() {
     let text = format!("explain query plan {}", crate::operate::sql::SIGN_INS.replace("$1", "'usr_1'")).leak();
     let plan: Vec<Step> = house.db.query(&*text).all().await.expect("a plan");
     assert!(plan[0].detail.contains("audit_event_object"), "{:?}", plan[0].detail);
+}
+
+#[tokio::test]
+async fn places_are_read_in_the_order_of_the_chain() {
+    use super::sql;
+    let house = House::new().await;
+    house.acts(130).await;
+    for (first, last, day) in [("", "100", ""), ("3", "", ""), ("3", "100", ""), ("3", "100", "2020-01-01")] {
+        let raw = Raw { first: first.into(), last: last.into(), from: day.into(), ..Raw::default() };
+        let filter = Filter::read(&house.db, &raw, "UTC", super::ACTS).await.expect("filters");
+        assert!(filter.is_by_place(), "{raw:?}");
+        let (first, last): (i64, i64) = (first.parse().unwrap_or(0), last.parse().unwrap_or(129));
+        let mut at = At::Newest;
+        let mut seen = Vec::new();
+        loop {
+            let page = read::page(&house.db, &filter, &at).await.expect("a page");
+            seen.extend(page.entries.iter().map(|e| e.seq));
+            if !page.older {
+                break;
+            }
+            at = At::After(page.entries.last().expect("an entry").id.clone());
+        }
+        assert_eq!(seen, (first..=last).rev().collect::<Vec<_>>(), "{raw:?}");
+        let back = read::page(&house.db, &filter, &At::Before(read::entry(&house.db, 1, first).await.expect("an entry").id)).await.expect("a page");
+        assert_eq!(back.entries.iter().map(|e| e.seq).collect::<Vec<_>>(), (first + 1..first + 51).rev().collect::<Vec<_>>());
+        let own = EventId::mint(u64::MAX >> 16, None, [0; 10]);
+        let mut after = None;
+        let mut rows = Vec::new();
+        loop {
+            let batch = read::batch(&house.db, &filter, after.as_ref(), &own, 40).await.expect("a batch");
+            let Some(newest) = batch.last() else { break };
+            after = Some(newest.id.clone());
+            rows.extend(batch.iter().map(|e| e.seq));
+        }
+        assert_eq!(rows, (first..=last).collect::<Vec<_>>(), "{raw:?}");
+    }
+    let wide = Raw { last: "900000".into(), from: "2020-01-01".into(), ..Raw::default() };
+    assert!(!Filter::read(&house.db, &wide, "UTC", super::ACTS).await.expect("filters").is_by_place());
+    let text =
+        format!("explain query plan {}{}1{}3{}{}51", sql::ROWS_BY_PLACE, sql::OF_LOG, sql::FROM_PLACE, sql::ALSO_BY_ACTOR, "'a' order by c.seq desc limit ")
+            .leak();
+    let plan: Vec<Step> = house.db.query(&*text).all().await.expect("a plan");
+    let plan: Vec<String> = plan.into_iter().map(|s| s.detail).collect();
+    assert!(plan[0].contains("SEARCH c USING") && plan[0].contains("log=? AND seq>?") && !plan.iter().any(|s| s.contains("TEMP B-TREE")), "{plan:?}");
 }
 
 #[tokio::test]
