@@ -282,7 +282,8 @@ impl Installation {
         // Before anybody is served: what an old copy of the keys brought back is gone again.
         let found = retention::erase::finish(&app.db, true).await?;
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
-        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
+        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &messages::warden::Nobody, self.stop.clone()));
+        self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())

@@ -13,8 +13,17 @@ use crate::core::fault::{Context as _, Fault};
 /// # Errors
 /// When it cannot be made: no certificates to trust.
 pub fn new(try_max: Duration, idle: usize) -> Result<Client, Fault> {
+    with_connect(try_max, try_max, idle)
+}
+
+/// The same with a time of its own for the connection: what ends within it has certainly said nothing yet.
+///
+/// # Errors
+/// As [`new`].
+pub fn with_connect(connect_max: Duration, try_max: Duration, idle: usize) -> Result<Client, Fault> {
     Client::builder()
         .timeout(try_max)
+        .connect_timeout(connect_max)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
         .no_proxy()

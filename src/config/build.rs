@@ -15,7 +15,7 @@ use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
     Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
-    Timestamps, Trust, Twilio, Webhook, Witnesses, alerts, database, parse, stream, timestamp, twilio, witness,
+    Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, stream, timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -276,6 +276,7 @@ fn twilio(reader: &mut Reader) -> Option<Twilio> {
     let sid = reader.parse("twilio.account_sid", twilio::account_sid);
     let tokens: Vec<_> = ["twilio.auth_token", "twilio.auth_token_next"].into_iter().filter_map(|key| reader.parse(key, twilio::token)).collect();
     let enforces = reader.choice("twilio.signatures", &[("enforce", true), ("report", false)]).unwrap_or(true);
+    let sends = twilio_sends(reader);
     match (reader.given("twilio.account_sid"), reader.given("twilio.auth_token")) {
         (true, false) => {
             reader.faults.push("`twilio.account_sid` is set but `twilio.auth_token` is not; name the token's file in `twilio.auth_token_file`".to_owned())
@@ -283,7 +284,17 @@ fn twilio(reader: &mut Reader) -> Option<Twilio> {
         (false, true) => reader.faults.push("`twilio.auth_token` is given but `twilio.account_sid` is not; set both or neither".to_owned()),
         (true, true) | (false, false) => {}
     }
-    Some(Twilio { account_sid: sid?, tokens, enforces })
+    Some(Twilio { account_sid: sid?, tokens, enforces, sends })
+}
+
+/// How messages leave by an account.
+fn twilio_sends(reader: &mut Reader) -> Option<TwilioSends> {
+    let (api_url, sender) = (reader.parse("twilio.api_url", twilio::api_url), reader.parse("twilio.sender", twilio::sender));
+    if reader.given("twilio.sender") && !reader.given("twilio.account_sid") {
+        reader.faults.push("`twilio.sender` is set but `twilio.account_sid` is not; name the account and its token".to_owned());
+    }
+    let (validity_secs, per_second) = (reader.number("twilio.validity_secs"), reader.number("twilio.per_second"));
+    Some(TwilioSends { api_url: api_url?, sender: sender?, validity_secs, per_second })
 }
 
 /// An address that is posted to, with the secret that signs: both or neither.

@@ -40,7 +40,7 @@ pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
 pub use timestamp::{Authority, Timestamps};
-pub use twilio::Twilio;
+pub use twilio::{Twilio, TwilioSender, TwilioSends, VALIDITY_SECS_MAX};
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.

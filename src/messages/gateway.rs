@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use super::twilio::Twilio;
 use super::{sql, subject_of};
 use crate::config::Config;
 use crate::core::clock::{DAY, Micros};
@@ -19,6 +20,8 @@ use crate::vault::Place;
 
 /// The name of the built-in gateway.
 pub const SANDBOX: &str = "sandbox";
+/// The name of the gateway by Twilio.
+pub const TWILIO: &str = "twilio";
 /// What stands in place of a gateway when there is none.
 pub const NONE: &str = "none";
 /// How long the sandbox keeps what it delivered.
@@ -32,6 +35,8 @@ pub struct Outgoing {
     pub to: String,
     /// What it says.
     pub text: String,
+    /// How long it may wait on its way, in seconds; as long as the gateway likes when not said.
+    pub valid_secs: Option<u32>,
 }
 
 impl std::fmt::Debug for Outgoing {
@@ -53,6 +58,16 @@ pub enum Attempted {
         /// A stable code.
         reason: String,
     },
+    /// It was certainly not sent: the number wants no messages.
+    OptedOut {
+        /// A stable code.
+        reason: String,
+    },
+    /// It was certainly not sent, and may be another time.
+    Later {
+        /// A stable code.
+        reason: String,
+    },
     /// It may or may not have been sent.
     Unknown {
         /// A stable code.
@@ -66,12 +81,78 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
     fn name(&self) -> &'static str;
     /// Hands one message over, once.
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted>;
+    /// Waits until it may be given the next message.
+    fn turn(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
+    /// Asks what became of a message that it gave no clear answer to.
+    fn look_for<'a>(&'a self, _sought: &'a Sought) -> BoxFuture<'a, Looked> {
+        Box::pin(std::future::ready(Looked::Unsaid))
+    }
+}
+
+/// A message that a gateway is asked about.
+pub struct Sought {
+    /// E.164.
+    pub to: String,
+    /// What it says.
+    pub text: String,
+    /// When it was handed over.
+    pub since: Micros,
+    /// When it could have been taken last.
+    pub until: Micros,
+}
+
+impl std::fmt::Debug for Sought {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sought({}..{})", self.since, self.until)
+    }
+}
+
+/// One message that a gateway has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its own id.
+    pub provider_id: String,
+    /// Its word for where the message stands.
+    pub status: String,
+}
+
+/// What a gateway says when it is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Looked {
+    /// All messages it has that fit; none when it certainly has none.
+    Listed(Vec<Found>),
+    /// Nothing can be concluded.
+    Unsaid,
+}
+
+/// The names of the gateways that are set up, the one that new messages go to first.
+#[must_use]
+pub fn names(config: &Config) -> Vec<&'static str> {
+    let twilio = config.twilio.as_ref().is_some_and(|twilio| twilio.sends.is_some());
+    [twilio.then_some(TWILIO), config.sandbox.enabled.then_some(SANDBOX)].into_iter().flatten().collect()
 }
 
 /// The name of the gateway that new messages go to; none when they are held.
 #[must_use]
 pub fn in_force(config: &Config) -> Option<&'static str> {
-    config.sandbox.enabled.then_some(SANDBOX)
+    names(config).first().copied()
+}
+
+/// The gateways that are set up.
+///
+/// # Errors
+/// When one cannot be made: no certificates to trust.
+pub fn set_up(db: &Db, config: &Config) -> Result<Vec<Box<dyn Gateway>>, Fault> {
+    let mut all: Vec<Box<dyn Gateway>> = Vec::new();
+    if let Some(twilio) = Twilio::set_up(config)? {
+        all.push(Box::new(twilio));
+    }
+    if config.sandbox.enabled {
+        all.push(Box::new(Sandbox::new(db.clone(), config.sandbox.delay, config.sandbox.failure_percent)));
+    }
+    Ok(all)
 }
 
 /// The gateway that only pretends to send.
@@ -242,7 +323,7 @@ mod tests {
     #[test]
     fn a_message_on_its_way_out_shows_neither_number_nor_text() {
         let message = MessageId::mint(1, None, [0; 10]);
-        let shown = format!("{:?}", Outgoing { message, to: "+14155552671".into(), text: "a secret".into() });
+        let shown = format!("{:?}", Outgoing { message, to: "+14155552671".into(), text: "a secret".into(), valid_secs: None });
         assert!(!shown.contains("4155") && !shown.contains("secret"), "{shown}");
     }
 }

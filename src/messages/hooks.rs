@@ -5,12 +5,12 @@
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::IntoResponse as _;
 
+use super::Receive;
 use super::inbound::{self, Incoming, Told, Wish};
 use super::signature::{Received, is_signed};
 use super::web::told;
-use super::{Receive, Report};
 use crate::config::Twilio;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule};
 use crate::policy::Actor;
@@ -22,8 +22,8 @@ const NAME: &str = "twilio";
 /// Bytes of a request: a message has 1,600 characters, and there are links to ten pictures.
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Characters of what Twilio calls a message, and of a status or a code.
-const ID_CHARS_MAX: usize = 64;
-const WORD_CHARS_MAX: usize = 32;
+pub(super) const ID_CHARS_MAX: usize = 64;
+pub(super) const WORD_CHARS_MAX: usize = 32;
 
 pub(super) fn routes() -> Routes {
     Routes::new().post(TWILIO, Rule::Public, post_twilio)
@@ -31,15 +31,15 @@ pub(super) fn routes() -> Routes {
 
 /// A form, whose fields may come more than once.
 #[derive(Debug)]
-struct Form(Vec<(String, String)>);
+pub(super) struct Form(Vec<(String, String)>);
 
 impl Form {
-    fn one(&self, name: &str) -> Option<&str> {
+    pub(super) fn one(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
     }
 
     /// A word of the gateway's: short, printable ASCII.
-    fn word(&self, name: &str, max: usize) -> Result<&str, http::Error> {
+    pub(super) fn word(&self, name: &str, max: usize) -> Result<&str, http::Error> {
         let value = self.one(name).filter(|v| !v.is_empty() && v.len() <= max && v.bytes().all(|b| b.is_ascii_graphic()));
         value.ok_or_else(|| http::Error::field(name, "is missing or not as Twilio sends it"))
     }
@@ -56,9 +56,20 @@ fn signed_url(app: &App, request: &Request) -> String {
 }
 
 async fn post_twilio(State(app): State<App>, ctx: Ctx, request: Request) -> Answer {
+    let form = believed(&app, request).await?;
+    let status = form.one("MessageStatus").or_else(|| form.one("SmsStatus")).unwrap_or_default();
+    if status == "received" || form.one("MessageStatus").is_none() && form.one("Body").is_some() {
+        message(&app, &ctx, &form).await
+    } else {
+        report(&app, &ctx, &form).await
+    }
+}
+
+/// The form of a request that Twilio signed for this account.
+pub(super) async fn believed(app: &App, request: Request) -> Result<Form, http::Error> {
     // Without an account nobody can have signed anything.
     let Some(twilio) = app.config.twilio.clone() else { return Err(refused()) };
-    let url = signed_url(&app, &request);
+    let url = signed_url(app, &request);
     let (parts, body) = request.into_parts();
     let bytes = read(body, &parts.headers).await?;
     let kind = text(&parts.headers, header::CONTENT_TYPE.as_str());
@@ -69,12 +80,7 @@ async fn post_twilio(State(app): State<App>, ctx: Ctx, request: Request) -> Answ
     if form.one("AccountSid") != Some(twilio.account_sid.as_str()) {
         return Err(refused());
     }
-    let status = form.one("MessageStatus").or_else(|| form.one("SmsStatus")).unwrap_or_default();
-    if status == "received" || form.one("MessageStatus").is_none() && form.one("Body").is_some() {
-        message(&app, &ctx, &form).await
-    } else {
-        report(&app, &ctx, &form).await
-    }
+    Ok(form)
 }
 
 async fn read(body: Body, headers: &HeaderMap) -> Result<bytes::Bytes, http::Error> {
@@ -99,7 +105,7 @@ fn check(twilio: &Twilio, url: &str, form: Option<&Form>, body: &[u8], signature
 }
 
 /// The program acts, but where the request came from is known.
-fn actor(ctx: &Ctx) -> Actor {
+pub(super) fn actor(ctx: &Ctx) -> Actor {
     Actor { origin: ctx.seen.origin(), ..Actor::system() }
 }
 
@@ -123,8 +129,5 @@ async fn report(app: &App, ctx: &Ctx, form: &Form) -> Answer {
     let provider_id = form.word("MessageSid", ID_CHARS_MAX)?;
     let status = form.word("MessageStatus", WORD_CHARS_MAX)?;
     let code = if form.one("ErrorCode").is_some_and(|c| !c.is_empty()) { Some(form.word("ErrorCode", WORD_CHARS_MAX)?) } else { None };
-    let permit = app.policy.permit::<Report>(&actor(ctx), &inbound::events())?;
-    inbound::report(&app.db, permit, &Told { gateway: NAME, provider_id, status, code }).await.map_err(told)?;
-    let response: Response = StatusCode::NO_CONTENT.into_response();
-    Ok(response)
+    super::status::take(app, ctx, &Told { gateway: NAME, provider_id, status, code }, None).await
 }

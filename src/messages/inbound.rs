@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Error, Receive, Report, sql};
+use super::{Error, Receive, sql};
 use crate::contacts::{self, Halt};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::InboundId;
@@ -159,35 +159,12 @@ pub struct Told<'a> {
     pub code: Option<&'a str>,
 }
 
-/// Keeps a report. False when it was kept before.
-///
-/// # Errors
-/// When the database fails.
-pub async fn report(db: &Db, permit: Permit<Report>, told: &Told<'_>) -> Result<bool, Error> {
-    let key = format!("status:{}:{}:{}", told.provider_id, told.status, told.code.unwrap_or_default());
-    if is_known(db, told.gateway, &key).await? {
-        return Ok(false);
-    }
-    let id = InboundId::new(db.clock(), db.rng());
-    let permit = permit.naming(&id);
-    let mut tx = db.begin(&permit).await?;
-    let now = tx.now();
-    let insert = tx.write(sql::INSERT_INBOUND).bind(&id).bind(told.gateway).bind(&key).bind("status").bind(None::<String>);
-    let insert = insert.bind(None::<Vec<u8>>).bind(told.provider_id).bind(Some(told.status.to_owned())).bind(now).execute().await.map_err(DbError::from);
-    if let Err(error) = insert {
-        return if error.is_unique() { Ok(false) } else { Err(error.into()) };
-    }
-    let detail = Detail::ok().with("gateway", told.gateway).with("provider_id", told.provider_id).with("status", told.status);
-    tx.commit(permit, if let Some(code) = told.code { detail.with("code", code) } else { detail }).await?;
-    Ok(true)
-}
-
-async fn is_known(db: &Db, gateway: &str, key: &str) -> Result<bool, Error> {
+pub(super) async fn is_known(db: &Db, gateway: &str, key: &str) -> Result<bool, Error> {
     let known: i64 = db.query(sql::INBOUND_KNOWN).bind(gateway).bind(key).scalar().await?;
     Ok(known > 0)
 }
 
-fn inner(error: contacts::Error) -> Error {
+pub(super) fn inner(error: contacts::Error) -> Error {
     match error {
         contacts::Error::Db(error) => Error::Db(error),
         other => Error::Fault(Fault::with("stop a number", other)),

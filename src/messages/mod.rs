@@ -6,10 +6,14 @@ pub mod api;
 pub mod gateway;
 mod hooks;
 pub mod inbound;
+pub mod reconcile;
 mod samples;
 pub mod signature;
 pub mod sql;
 pub mod state;
+pub mod status;
+pub mod twilio;
+pub mod warden;
 pub mod web;
 pub mod worker;
 
@@ -28,6 +32,7 @@ use crate::vault::{OpenError, Place};
 pub use hooks::TWILIO;
 pub use samples::demo_samples;
 use state::State;
+pub use status::CALLBACK;
 
 /// Characters of a text.
 pub const TEXT_CHARS_MAX: usize = 1600;
@@ -48,6 +53,8 @@ crate::acts! {
     Attempt = "message.attempt" on Message,
     /// Record what the gateway answered.
     Settle = "message.result" on Message,
+    /// Find out what became of a message that nobody gave a clear answer to.
+    Reconcile = "message.reconcile" on Message,
     /// Keep a message that came in.
     Receive = "message.receive" on On,
     /// Keep what a gateway says became of a message.
@@ -86,6 +93,16 @@ crate::row! {
         pub ended_at: Option<i64>,
         /// The gateway's own id of it.
         pub provider_id: Option<String>,
+        /// How often it was handed over.
+        pub attempts: i64,
+        /// The gateway's last word of it.
+        pub provider_status: Option<String>,
+        /// How far that word lies on its way; -1 before the first.
+        pub provider_rank: i64,
+        /// The campaign it belongs to.
+        pub campaign_id: Option<String>,
+        /// The recipient of that campaign.
+        pub recipient_id: Option<String>,
     }
 }
 

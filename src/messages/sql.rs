@@ -1,14 +1,34 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
 pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1)";
-pub const ATTEMPT: &str = "update message set state = 'sending', attempted_at = $3, last_audit_id = $1 where id = $2 and state = 'queued'";
+pub const ATTEMPT: &str =
+    "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
 pub const SETTLE: &str =
     "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and ended_at is null";
 
-pub const BY_ID: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id from message m join person p on p.id = m.author_id where m.id = $1";
+/// A message as `Message` reads it.
+macro_rules! message {
+    ($rest:literal) => {
+        concat!(
+            "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id, m.attempts, m.provider_status, m.provider_rank, m.campaign_id, m.recipient_id from message m join person p on p.id = m.author_id ",
+            $rest
+        )
+    };
+}
+/// Back to its turn: certainly not sent.
+pub const AGAIN: &str = "update message set state = 'queued', reason = $3, last_audit_id = $1 where id = $2 and state = 'sending' and ended_at is null";
+pub const JOB_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where kind = 'message.attempt' and subject = $1 and done_at is null";
+/// What its gateway says of it; nothing else may have been said since it was read.
+pub const REPORTED: &str = "update message set state = $3, reason = $4, provider_id = $5, provider_status = $6, provider_rank = $7, ended_at = coalesce(ended_at, $8), last_audit_id = $1 where id = $2 and state = $9 and provider_rank = $10";
+pub const UNKNOWN: &str = "select id from message where state = 'unknown' and id > $1 order by id limit 50";
+/// Others of its number whose own message at the gateway could be taken for this one's.
+pub const RIVALS: &str = "select count(*) from message where number_ix = $1 and id <> $2 and state in ('unknown', 'sending') and attempted_at >= $3";
+pub const CLAIMED: &str = "select count(*) from message where provider_id = $2 and gateway = $1 and id <> $3";
+pub const BY_ID: &str = message!("where m.id = $1");
+pub const BY_PROVIDER: &str = message!("where m.provider_id = $2 and m.gateway = $1");
 pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
 pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
-pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'message.attempt', 'message.result') order by e.id desc limit 10";
+pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'campaign.send', 'message.attempt', 'message.result', 'message.reconcile') order by e.id desc limit 30";
 pub const SENDING: &str = "select id from message where state = 'sending' and id > $1 order by id limit 100";
 pub const SENDING_LEFT: &str = "select m.id from message m join job j on j.kind = 'message.attempt' and j.subject = m.id where m.state = 'sending' and m.id > $1 and j.done_at is null and j.lease_until <= $2 order by m.id limit 100";
 
@@ -32,7 +52,14 @@ pub const ALL: &[&str] = &[
     INSERT,
     ATTEMPT,
     SETTLE,
+    AGAIN,
+    JOB_AGAIN,
+    REPORTED,
+    UNKNOWN,
+    RIVALS,
+    CLAIMED,
     BY_ID,
+    BY_PROVIDER,
     PAGE_OLDER,
     PAGE_NEWER,
     HISTORY,

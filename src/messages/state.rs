@@ -1,5 +1,6 @@
-//! The life of a message, without I/O: `queued -> sending -> accepted | rejected | unknown`, or `held` from the start.
-//! Must stay true: nothing leads back to `queued` or `sending`, so a message is handed to a gateway at most once.
+//! The life of a message, without I/O: `queued -> sending -> accepted | rejected | unknown`, or `held` from the start; what
+//! was taken becomes `delivered` or `failed`. Must stay true: only the gateway's word that it did nothing, or a connection that
+//! never came about, leads from `sending` back to `queued`; `unknown` never does, so nothing is handed over twice.
 
 use crate::db::Outcome;
 
@@ -18,11 +19,15 @@ pub enum State {
     Rejected,
     /// It may or may not have been sent.
     Unknown,
+    /// The gateway says that it arrived.
+    Delivered,
+    /// The gateway took it, and says that it did not arrive.
+    Failed,
 }
 
 impl State {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Queued, Self::Held, Self::Sending, Self::Accepted, Self::Rejected, Self::Unknown];
+    pub const ALL: [Self; 8] = [Self::Queued, Self::Held, Self::Sending, Self::Accepted, Self::Rejected, Self::Unknown, Self::Delivered, Self::Failed];
 
     /// The stable name used in columns, entries and the API.
     #[must_use]
@@ -34,6 +39,8 @@ impl State {
             Self::Accepted => "accepted",
             Self::Rejected => "rejected",
             Self::Unknown => "unknown",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
         }
     }
 
@@ -43,8 +50,15 @@ impl State {
         match self {
             // Rejected without an attempt: the number was erased, or its gateway is gone.
             Self::Queued => matches!(next, Self::Sending | Self::Rejected),
-            Self::Sending => matches!(next, Self::Accepted | Self::Rejected | Self::Unknown),
-            Self::Held | Self::Accepted | Self::Rejected | Self::Unknown => false,
+            // Queued again: it was certainly not sent.
+            Self::Sending => matches!(next, Self::Queued | Self::Accepted | Self::Rejected | Self::Unknown | Self::Delivered | Self::Failed),
+            // Rejected: the gateway was asked and has no such message.
+            Self::Unknown => matches!(next, Self::Accepted | Self::Rejected | Self::Delivered | Self::Failed),
+            Self::Accepted => matches!(next, Self::Delivered | Self::Failed),
+            // A late word of the gateway's puts its own earlier one right.
+            Self::Failed => matches!(next, Self::Delivered),
+            Self::Rejected => matches!(next, Self::Accepted | Self::Delivered | Self::Failed),
+            Self::Held | Self::Delivered => false,
         }
     }
 }
@@ -90,11 +104,42 @@ impl Ending {
     #[must_use]
     pub const fn outcome(&self) -> Outcome {
         match self.state {
-            State::Accepted => Outcome::Ok,
+            State::Accepted | State::Delivered => Outcome::Ok,
             State::Unknown => Outcome::Unknown,
-            State::Queued | State::Held | State::Sending | State::Rejected => Outcome::Failed,
+            State::Queued | State::Held | State::Sending | State::Rejected | State::Failed => Outcome::Failed,
         }
     }
+}
+
+/// How far a gateway's word for a message lies on its way; words come in any order. None for one that is not known.
+#[must_use]
+pub fn rank(status: &str) -> Option<i64> {
+    match status {
+        "accepted" | "scheduled" => Some(0),
+        "queued" => Some(1),
+        "sending" => Some(2),
+        "sent" => Some(3),
+        "delivered" | "partially_delivered" | "undelivered" | "failed" | "canceled" => Some(4),
+        "read" => Some(5),
+        _ => None,
+    }
+}
+
+/// Where a message stands that its gateway has a word for.
+#[must_use]
+pub fn state_of(status: &str) -> State {
+    match status {
+        "delivered" | "read" => State::Delivered,
+        "undelivered" | "failed" | "canceled" => State::Failed,
+        _ => State::Accepted,
+    }
+}
+
+/// Does a word of this rank say more than the last one, at `last` and of rank `known`? That it arrived after all counts too.
+#[must_use]
+pub fn says_more(known: i64, last: Option<&str>, status: &str) -> bool {
+    let corrects = status == "delivered" && last.is_some_and(|last| state_of(last) == State::Failed);
+    rank(status).is_some_and(|rank| rank > known) || corrects
 }
 
 /// What a worker that holds a message's job does next.
@@ -115,7 +160,7 @@ pub fn step(state: State, same_gateway: bool) -> Step {
         State::Queued if same_gateway => Step::Attempt,
         State::Queued => Step::End(Ending::rejected("no_gateway")),
         State::Sending => Step::End(Ending::unknown("interrupted")),
-        State::Held | State::Accepted | State::Rejected | State::Unknown => Step::Close,
+        State::Held | State::Accepted | State::Rejected | State::Unknown | State::Delivered | State::Failed => Step::Close,
     }
 }
 
@@ -126,7 +171,7 @@ mod tests {
     #[test]
     fn no_path_leads_to_a_second_attempt() {
         for state in State::ALL {
-            assert!(!state.may_become(State::Queued), "{state:?}");
+            assert_eq!(state.may_become(State::Queued), state == State::Sending, "{state:?}");
             assert_eq!(state.may_become(State::Sending), state == State::Queued, "{state:?}");
             assert_eq!(step(state, true) == Step::Attempt, state == State::Queued, "{state:?}");
             assert_ne!(step(state, false), Step::Attempt, "{state:?}");
@@ -151,10 +196,33 @@ mod tests {
     }
 
     #[test]
-    fn an_end_is_final() {
-        for state in [State::Held, State::Accepted, State::Rejected, State::Unknown] {
+    fn an_end_is_never_tried_again() {
+        for state in [State::Held, State::Accepted, State::Rejected, State::Unknown, State::Delivered, State::Failed] {
+            assert!(!state.may_become(State::Queued) && !state.may_become(State::Sending), "{state:?}");
+            assert_eq!(step(state, true), Step::Close, "{state:?}");
+        }
+        for state in [State::Held, State::Delivered] {
             assert!(State::ALL.into_iter().all(|next| !state.may_become(next)), "{state:?}");
         }
+    }
+
+    #[test]
+    fn words_of_a_gateway_count_whatever_their_order() {
+        let after = |words: &[&'static str]| {
+            let (mut known, mut last) = (-1, None);
+            for word in words {
+                if says_more(known, last, word) {
+                    (known, last) = (rank(word).expect("known"), Some(*word));
+                }
+            }
+            last
+        };
+        assert_eq!(after(&["queued", "sent", "delivered"]), Some("delivered"));
+        assert_eq!(after(&["delivered", "sent", "queued", "sent"]), Some("delivered"));
+        assert_eq!(after(&["sent", "undelivered", "sent"]), Some("undelivered"));
+        assert_eq!(after(&["undelivered", "delivered", "failed"]), Some("delivered"));
+        assert_eq!(after(&["read", "delivered"]), Some("read"));
+        assert_eq!(after(&["nonsense"]), None);
     }
 
     #[test]

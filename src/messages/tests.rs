@@ -8,6 +8,8 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use super::gateway::{Attempted, Gateway, Outgoing, SANDBOX, Sandbox};
+use super::warden::{Nobody, Verdict};
+use super::worker::Hands;
 use super::{Attempt, Draft, Error, Message, Send, Sent, sql, worker};
 use crate::core::clock::{Clock, DAY, HOUR};
 use crate::core::id::PersonId;
@@ -104,7 +106,8 @@ impl World {
 
     /// Runs the worker until `sent` has ended.
     async fn run(&self, gateway: &dyn Gateway, sent: &[Sent]) {
-        let (wake, stop) = (Notify::new(), CancellationToken::new());
+        let (wake, stop, gateways) = (Notify::new(), CancellationToken::new(), [gateway]);
+        let hands = Hands { gateways: &gateways, warden: &Nobody };
         let ended = async {
             for sent in sent {
                 while self.message(sent).await.ended_at.is_none() {
@@ -113,7 +116,7 @@ impl World {
             }
             stop.cancel();
         };
-        let both = async { tokio::join!(worker::work(&self.db, &self.policy, gateway, &wake, &stop), ended) };
+        let both = async { tokio::join!(worker::work(&self.db, &self.policy, hands, &wake, &stop), ended) };
         tokio::time::timeout(Duration::from_secs(60), both).await.expect("the worker ends what is due");
     }
 
@@ -197,18 +200,18 @@ async fn what_a_crash_left_between_attempt_and_result_is_unknown_and_not_sent_ag
     for sent in &sent {
         let message = world.message(sent).await;
         let permit = policy.permit::<Attempt>(&Actor::system(), &message).expect("the system attempts");
-        worker::attempt(db, permit, &message).await.expect("attempted");
+        assert_eq!(worker::attempt(db, permit, &message, &Nobody).await.expect("attempted"), Verdict::Go { until: None });
         let permit = policy.permit::<Attempt>(&Actor::system(), &message).expect("the system attempts");
-        assert!(matches!(worker::attempt(db, permit, &message).await, Err(Error::State)));
+        assert!(matches!(worker::attempt(db, permit, &message, &Nobody).await, Err(Error::State)));
     }
     // One is met by the worker itself, one by the start.
     let gateway = taken();
-    worker::work_on(db, policy, &gateway, &sent[0].id).await.expect("settled");
+    worker::work_on(db, policy, Hands { gateways: &[&gateway], warden: &Nobody }, &sent[0].id).await.expect("settled");
     assert_eq!(worker::settle_interrupted(db, policy).await.expect("settled"), 1);
     for sent in &sent {
         let message = world.message(sent).await;
         assert_eq!((message.state.as_str(), message.reason.as_deref()), ("unknown", Some("interrupted")));
-        worker::work_on(db, policy, &gateway, &sent.id).await.expect("nothing to do");
+        worker::work_on(db, policy, Hands { gateways: &[&gateway], warden: &Nobody }, &sent.id).await.expect("nothing to do");
     }
     assert_eq!(gateway.calls(), 0);
     assert_eq!(world.count("select count(*) from job where done_at is null limit 1").await, 0);
@@ -221,7 +224,10 @@ async fn in_doubt_about_the_trail_nothing_is_handed_over() {
     let sent = world.send("hello", Some(SANDBOX), None).await.expect("sent");
     world.db.latch_fault("head");
     let gateway = taken();
-    assert!(matches!(worker::work_on(&world.db, &world.policy, &gateway, &sent.id).await, Err(Error::Db(DbError::IntegrityFault))));
+    assert!(matches!(
+        worker::work_on(&world.db, &world.policy, Hands { gateways: &[&gateway], warden: &Nobody }, &sent.id).await,
+        Err(Error::Db(DbError::IntegrityFault))
+    ));
     assert_eq!((gateway.calls(), world.message(&sent).await.state.as_str()), (0, "queued"));
 }
 
@@ -231,7 +237,7 @@ async fn an_erased_number_gets_nothing() {
     let sent = world.send("hello", Some(SANDBOX), None).await.expect("sent");
     world.db.vault().destroy(&super::subject_of(&world.db, "+14155552671")).await.expect("erased");
     let gateway = taken();
-    worker::work_on(&world.db, &world.policy, &gateway, &sent.id).await.expect("settled");
+    worker::work_on(&world.db, &world.policy, Hands { gateways: &[&gateway], warden: &Nobody }, &sent.id).await.expect("settled");
     let message = world.message(&sent).await;
     assert_eq!((gateway.calls(), message.state.as_str(), message.reason.as_deref()), (0, "rejected", Some("erased")));
     assert!(matches!(world.send("again", Some(SANDBOX), None).await, Err(Error::Db(DbError::Erased))));

@@ -28,6 +28,7 @@ pub fn routes() -> Routes {
         .get("/messages/{id}", Rule::Act("message.list"), get_message)
         .and(super::api::routes())
         .and(super::hooks::routes())
+        .and(super::status::routes())
 }
 
 /// How an error of this slice is told when no form shows it.
@@ -249,7 +250,10 @@ async fn show(ctx: &Ctx, message: &Message, history: &[Happened]) -> Answer {
     let state = message.state()?;
     // A link to the trail is for those who may follow it.
     let reads_trail = ctx.actor.has(Role::Compliance) || ctx.actor.has(Role::Admin);
-    let attempts: Vec<Event> = history.iter().map(|h| event(app, message, state, h, reads_trail)).collect();
+    // Of several results the newest one counts; nothing was sent at those before.
+    let newest = history.iter().position(|h| RESULTS.contains(&h.action.as_str()));
+    let stands = |n: usize| newest.is_none_or(|newest| n <= newest);
+    let attempts: Vec<Event> = history.iter().enumerate().map(|(n, h)| event(app, message, state, (h, stands(n)), reads_trail)).collect();
     let item = Item {
         id: message.id.to_string(),
         to: message.masked.clone(),
@@ -265,10 +269,14 @@ async fn show(ctx: &Ctx, message: &Message, history: &[Happened]) -> Answer {
     ctx.page("messages/show.html", ShowPage { item, attempts }).await
 }
 
-fn event(app: &App, message: &Message, state: State, happened: &Happened, reads_trail: bool) -> Event {
+/// The acts that say what became of an attempt.
+const RESULTS: [&str; 2] = ["message.result", "message.reconcile"];
+
+fn event(app: &App, message: &Message, state: State, (happened, stands): (&Happened, bool), reads_trail: bool) -> Event {
     let shown = match happened.action.as_str() {
         "message.send" if state == State::Held => State::Held,
-        "message.send" => State::Queued,
+        "message.send" | "campaign.send" => State::Queued,
+        "message.result" if !stands => State::Queued,
         "message.attempt" => State::Sending,
         _ => state,
     };
@@ -276,6 +284,7 @@ fn event(app: &App, message: &Message, state: State, happened: &Happened, reads_
     let reason = reason(app, message);
     let args = [("author", message.author.as_str()), ("gateway", gateway.as_str()), ("reason", reason.as_str())];
     let key = match message.reason.as_deref() {
+        _ if happened.action == "message.result" && shown == State::Queued => "attempt-again".to_owned(),
         Some("interrupted") if shown == State::Unknown => "attempt-interrupted".to_owned(),
         _ => format!("attempt-{}", shown.name()),
     };

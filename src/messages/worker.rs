@@ -1,6 +1,6 @@
 //! The worker: claims due messages, records the attempt, calls the gateway, records the result.
-//! Must stay true: the gateway is called only after the attempt is durable, once for a message; a message found between
-//! attempt and result becomes `unknown`. One process alone may settle at its start what another left (SQLite's folder lock
+//! Must stay true: the gateway is called only after the attempt is durable, once for each; another attempt is made only when the
+//! last one certainly sent nothing; a message found between attempt and result becomes `unknown`. One process alone may settle at its start what another left (SQLite's folder lock
 //! sees to that); on PostgreSQL the lease of the job says when its worker is gone.
 
 use std::collections::HashSet;
@@ -12,11 +12,12 @@ use futures_util::future::join_all;
 use tokio::sync::{Mutex, Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
-use super::gateway::{self, Attempted, Gateway, Outgoing, Sandbox};
+use super::gateway::{self, Attempted, Gateway, Outgoing};
 use super::state::{Ending, State, Step, step};
-use super::{Attempt, Error, FIRST, Message, Settle, find, sql};
-use crate::contacts;
-use crate::core::clock::{DAY, MINUTE, Micros};
+use super::warden::{Verdict, Warden};
+use super::{Attempt, Error, FIRST, Message, Settle, find, inbound, sql, status};
+use crate::contacts::{self, Halt};
+use crate::core::clock::{DAY, MINUTE, Micros, SECOND};
 use crate::core::fault::Fault;
 use crate::core::id::{JobId, MessageId};
 use crate::db::{Chore, Db, DbError, Detail, Restraint};
@@ -36,6 +37,11 @@ const LEASE: Micros = 10 * MINUTE;
 const POLL: Duration = Duration::from_millis(500);
 /// Pauses before the result is written again when the database failed. Then it stays `sending`, and ends `unknown`.
 const PAUSES: [Duration; 4] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9), Duration::from_secs(27)];
+/// How often a message is handed over, when nothing was sent the times before.
+pub const ATTEMPTS_MAX: i64 = 8;
+/// The pause after the first attempt that sent nothing; the next is four times as long, ten minutes at most.
+const AGAIN_AFTER: Micros = SECOND / 2;
+const AGAIN_AFTER_MAX: Micros = 10 * MINUTE;
 /// How long a finished job is kept.
 const JOB_KEPT_FOR: Micros = 7 * DAY;
 
@@ -43,20 +49,45 @@ crate::row! {
     struct Claimed { id: JobId, subject: MessageId }
 }
 
-/// Records that a message is about to be handed to the gateway. Until this is durable the gateway must not be called.
+/// What messages leave by, and who has a say in it.
+#[derive(Clone, Copy, Debug)]
+pub struct Hands<'a> {
+    /// The gateways that are set up.
+    pub gateways: &'a [&'a dyn Gateway],
+    /// Who else is asked.
+    pub warden: &'a dyn Warden,
+}
+
+impl<'a> Hands<'a> {
+    fn gateway(&self, name: &str) -> Option<&'a dyn Gateway> {
+        self.gateways.iter().find(|gateway| gateway.name() == name).copied()
+    }
+}
+
+/// Records that a message is about to be handed to the gateway, unless somebody says no. Until this is durable the gateway must
+/// not be called, and only after [`Verdict::Go`].
 ///
 /// # Errors
-/// [`Error::State`] when it is not queued (any more); [`Error::Stopped`] when the number was stopped since.
-pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message) -> Result<(), Error> {
+/// [`Error::State`] when it is not queued (any more).
+pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message, warden: &dyn Warden) -> Result<Verdict, Error> {
     let mut tx = db.begin(&permit).await?;
     // Whoever stops the number waits for this, or was first.
     if contacts::is_stopped(&mut tx, &message.number_ix).await? {
-        return Err(Error::Stopped);
+        return Ok(Verdict::Never("number_stopped"));
     }
+    let verdict = warden.ask(&mut tx, message).await?;
+    let Verdict::Go { until } = verdict else { return Ok(verdict) };
     let now = tx.now();
     changed(tx.write(sql::ATTEMPT).bind(&message.id).bind(now).execute().await?)?;
-    tx.commit(permit, Detail::ok().with("gateway", message.gateway.as_str())).await?;
-    Ok(())
+    let mut detail = Detail::ok().with("gateway", message.gateway.as_str()).with("attempt", message.attempts + 1);
+    if let Some(campaign) = &message.campaign_id {
+        detail = detail.with("campaign", campaign.as_str());
+    }
+    if let Some(until) = until {
+        detail = detail.with("valid_secs", (until - now) / SECOND);
+    }
+    tx.commit(permit, detail).await?;
+    Ok(verdict)
 }
 
 /// Records how a message that stood at `from` ended, and closes its job.
@@ -64,6 +95,10 @@ pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message) -> Res
 /// # Errors
 /// [`Error::State`] when it does not stand there (any more).
 pub async fn settle(db: &Db, permit: Permit<Settle>, message: &Message, from: State, ending: &Ending) -> Result<(), Error> {
+    settle_with(db, permit, message, from, ending, None).await
+}
+
+async fn settle_with(db: &Db, permit: Permit<Settle>, message: &Message, from: State, ending: &Ending, halt: Option<&Halt>) -> Result<(), Error> {
     if !from.may_become(ending.state) {
         return Err(Error::State);
     }
@@ -80,8 +115,28 @@ pub async fn settle(db: &Db, permit: Permit<Settle>, message: &Message, from: St
     if let Some(provider_id) = &ending.provider_id {
         detail = detail.with("provider_id", provider_id.as_str());
     }
+    if let Some(halt) = halt {
+        detail = detail.with("stop", halt.write(&mut tx).await.map_err(inbound::inner)?.as_str());
+    }
     tx.commit(permit, detail).await?;
     Ok(())
+}
+
+/// Records that nothing was sent, and has the message wait for another turn.
+async fn again(db: &Db, permit: Permit<Settle>, message: &Message, reason: &str, attempts: i64) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    changed(tx.write(sql::AGAIN).bind(&message.id).bind(reason).execute().await?)?;
+    let due = tx.now() + pause_after(attempts);
+    tx.query(sql::JOB_AGAIN).bind(&message.id).bind(due).execute().await?;
+    let detail = Detail::failed(reason).with("gateway", message.gateway.as_str()).with("state", State::Queued.name()).with("attempt", attempts);
+    tx.commit(permit, detail).await?;
+    Ok(())
+}
+
+/// How long a message rests after so many attempts that sent nothing.
+fn pause_after(attempts: i64) -> Micros {
+    let doublings = u32::try_from(2 * (attempts - 1).clamp(0, 10)).unwrap_or(20);
+    (AGAIN_AFTER << doublings).min(AGAIN_AFTER_MAX)
 }
 
 fn changed(rows: u64) -> Result<(), Error> {
@@ -130,22 +185,26 @@ pub async fn settle_interrupted(db: &Db, policy: &Policy) -> Result<u64, Error> 
     Ok(settled)
 }
 
-/// Runs the worker with the gateway in force until `stop`; without a gateway there is nothing to do.
-pub async fn run(db: Db, app: App, stop: CancellationToken) {
-    if gateway::in_force(&app.config).is_none() {
+/// Runs the worker with the gateways that are set up until `stop`; without one there is nothing to do.
+pub async fn run(db: Db, app: App, warden: &dyn Warden, stop: CancellationToken) {
+    let gateways = match gateway::set_up(&db, &app.config) {
+        Ok(gateways) => gateways,
+        Err(fault) => return tracing::error!(fault = fault.chain(), "no gateway can be used; messages wait"),
+    };
+    if gateways.is_empty() {
         return;
     }
-    let sandbox = Sandbox::new(db.clone(), app.config.sandbox.delay, app.config.sandbox.failure_percent);
-    work(&db, &app.policy, &sandbox, &app.work, &stop).await;
+    let gateways: Vec<&dyn Gateway> = gateways.iter().map(AsRef::as_ref).collect();
+    work(&db, &app.policy, Hands { gateways: &gateways, warden }, &app.work, &stop).await;
 }
 
 /// Works until `stop`, then finishes what is in hand. `wake` says that there may be work.
-pub async fn work(db: &Db, policy: &Policy, gateway: &dyn Gateway, wake: &Notify, stop: &CancellationToken) {
+pub async fn work(db: &Db, policy: &Policy, hands: Hands<'_>, wake: &Notify, stop: &CancellationToken) {
     // Everything is driven together by this one future: a lane that holds the database's writer is never left unpolled
     // while another waits for it.
     let (jobs, queue) = mpsc::channel(PARALLEL_MAX);
     let queue = Mutex::new(queue);
-    let lanes = (0..PARALLEL_MAX).map(|_| lane(db, policy, gateway, &queue, stop));
+    let lanes = (0..PARALLEL_MAX).map(|_| lane(db, policy, hands, &queue, stop));
     tokio::join!(dispatch(db, jobs, wake, stop), join_all(lanes));
 }
 
@@ -201,7 +260,7 @@ async fn claim(db: &Db, room: usize) -> Result<Vec<Claimed>, DbError> {
     Ok(due)
 }
 
-async fn lane(db: &Db, policy: &Policy, gateway: &dyn Gateway, queue: &Mutex<mpsc::Receiver<Claimed>>, stop: &CancellationToken) {
+async fn lane(db: &Db, policy: &Policy, hands: Hands<'_>, queue: &Mutex<mpsc::Receiver<Claimed>>, stop: &CancellationToken) {
     loop {
         let next = queue.lock().await.recv().await;
         let Some(job) = next else { return };
@@ -209,21 +268,22 @@ async fn lane(db: &Db, policy: &Policy, gateway: &dyn Gateway, queue: &Mutex<mps
         if stop.is_cancelled() {
             continue;
         }
-        if let Err(error) = work_on(db, policy, gateway, &job.subject).await {
+        if let Err(error) = work_on(db, policy, hands, &job.subject).await {
             tracing::warn!(message = %job.subject, fault = Fault::with("a message", error).chain(), "a message's job was left for later");
         }
     }
 }
 
 /// One message whose job this worker holds.
-pub(super) async fn work_on(db: &Db, policy: &Policy, gateway: &dyn Gateway, id: &MessageId) -> Result<(), Error> {
+pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &MessageId) -> Result<(), Error> {
     let Some(message) = find(db, id).await? else { return close(db, id).await };
     let state = message.state()?;
-    match step(state, message.gateway == gateway.name()) {
-        Step::Close => close(db, id).await,
-        Step::End(ending) => settle(db, permit(policy, &message)?, &message, state, &ending).await,
-        Step::Attempt => {
-            let outgoing = match open(db, &message).await {
+    let gateway = hands.gateway(&message.gateway);
+    match (step(state, gateway.is_some()), gateway) {
+        (Step::Close, _) | (Step::Attempt, None) => close(db, id).await,
+        (Step::End(ending), _) => settle(db, permit(policy, &message)?, &message, state, &ending).await,
+        (Step::Attempt, Some(gateway)) => {
+            let mut outgoing = match open(db, &message).await {
                 Ok(outgoing) => outgoing,
                 Err(OpenError::Fault(fault)) => return Err(fault.into()),
                 Err(OpenError::Erased) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("erased")).await,
@@ -231,44 +291,71 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, gateway: &dyn Gateway, id:
                     return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await;
                 }
             };
-            match attempt(db, permit(policy, &message)?, &message).await {
-                Err(Error::Stopped) => return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("number_stopped")).await,
-                done => done?,
+            gateway.turn().await;
+            match attempt(db, permit(policy, &message)?, &message, hands.warden).await? {
+                Verdict::Never(reason) => settle(db, permit(policy, &message)?, &message, state, &Ending::rejected(reason)).await,
+                Verdict::Wait { until } => rest(db, id, until).await,
+                Verdict::Go { until } => {
+                    outgoing.valid_secs = until.map(|until| u32::try_from((until - db.clock().now()) / SECOND).unwrap_or(1).max(1));
+                    let attempted = hand_over(gateway, outgoing).await;
+                    record(db, policy, &message, &attempted).await
+                }
             }
-            let ending = hand_over(gateway, outgoing).await;
-            settle_surely(db, policy, &message, &ending).await
         }
     }
 }
 
 async fn open(db: &Db, message: &Message) -> Result<Outgoing, OpenError> {
-    Ok(Outgoing { message: message.id.clone(), to: message.number(db).await?, text: message.text(db).await? })
+    Ok(Outgoing { message: message.id.clone(), to: message.number(db).await?, text: message.text(db).await?, valid_secs: None })
 }
 
 /// Calls the gateway, once. An answer that does not come in time, or never, is no answer.
-async fn hand_over(gateway: &dyn Gateway, outgoing: Outgoing) -> Ending {
+async fn hand_over(gateway: &dyn Gateway, outgoing: Outgoing) -> Attempted {
     let call = AssertUnwindSafe(gateway.send(outgoing)).catch_unwind();
     match tokio::time::timeout(GATEWAY_MAX, call).await {
-        Ok(Ok(Attempted::Accepted { provider_id })) => Ending::accepted(provider_id),
-        Ok(Ok(Attempted::Rejected { reason })) => Ending::rejected(reason),
-        Ok(Ok(Attempted::Unknown { reason })) => Ending::unknown(reason),
-        Ok(Err(_panic)) => Ending::unknown("gateway_fault"),
-        Err(_elapsed) => Ending::unknown("timeout"),
+        Ok(Ok(attempted)) => attempted,
+        Ok(Err(_panic)) => Attempted::Unknown { reason: "gateway_fault".into() },
+        Err(_elapsed) => Attempted::Unknown { reason: "timeout".into() },
     }
 }
 
 /// Writes the result, trying again for a while when the database is busy: the gateway's answer comes only once.
-async fn settle_surely(db: &Db, policy: &Policy, message: &Message, ending: &Ending) -> Result<(), Error> {
+async fn record(db: &Db, policy: &Policy, message: &Message, attempted: &Attempted) -> Result<(), Error> {
     for pause in PAUSES {
-        match settle(db, permit(policy, message)?, message, State::Sending, ending).await {
+        match record_once(db, policy, message, attempted).await {
             Err(Error::Db(error)) if !db.in_doubt() => {
                 tracing::warn!(message = %message.id, fault = Fault::with("settle a message", error).chain(), "a result could not be written yet");
                 tokio::time::sleep(pause).await;
             }
+            // The gateway said what became of it before it answered.
+            Err(Error::State) => return close(db, &message.id).await,
             settled => return settled,
         }
     }
-    settle(db, permit(policy, message)?, message, State::Sending, ending).await
+    record_once(db, policy, message, attempted).await
+}
+
+async fn record_once(db: &Db, policy: &Policy, message: &Message, attempted: &Attempted) -> Result<(), Error> {
+    let (attempts, mut halt) = (message.attempts + 1, None);
+    let ending = match attempted {
+        Attempted::Accepted { provider_id } => Ending::accepted(provider_id),
+        Attempted::Unknown { reason } => Ending::unknown(reason),
+        Attempted::Rejected { reason } => Ending::rejected(reason),
+        Attempted::Later { reason } if attempts < ATTEMPTS_MAX => return again(db, permit(policy, message)?, message, reason, attempts).await,
+        Attempted::Later { reason } => Ending::rejected(reason),
+        Attempted::OptedOut { reason } => {
+            halt = status::stop_of(db, message).await?;
+            Ending::rejected(reason)
+        }
+    };
+    settle_with(db, permit(policy, message)?, message, State::Sending, &ending, halt.as_ref()).await
+}
+
+/// Gives a job back until `until`: nothing was attempted.
+async fn rest(db: &Db, id: &MessageId, until: Micros) -> Result<(), Error> {
+    let mut chore = db.chore(Chore::Job).await?;
+    chore.query(sql::JOB_AGAIN).bind(id).bind(until).execute().await?;
+    Ok(chore.commit().await?)
 }
 
 async fn close(db: &Db, id: &MessageId) -> Result<(), Error> {

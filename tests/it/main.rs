@@ -37,5 +37,6 @@ mod statements;
 mod tidy;
 mod timestamp;
 mod trail;
+mod twilio;
 mod viewer;
 mod witness;

@@ -16,13 +16,11 @@ use countersign::identity::tokens;
 use countersign::policy::Role;
 use serde_json::json;
 
-use crate::support::person::{BOUNDARY, multipart};
+use crate::support::person::{BOUNDARY, PNG, multipart};
 use crate::support::{Reply, TestApp, TestPerson, app::PASSWORD, check};
 
-const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
-
 /// What a stranger may open. Only to be shortened.
-const PUBLIC: [&str; 21] = [
+const PUBLIC: [&str; 22] = [
     "GET /login",
     "POST /login",
     "POST /logout",
@@ -34,6 +32,7 @@ const PUBLIC: [&str; 21] = [
     "GET /api/openapi.json",
     "GET /demo/{token}",
     "POST /hooks/twilio",
+    "POST /hooks/twilio/status",
     "GET /healthz",
     "GET /readyz",
     "GET /health",

@@ -7,6 +7,7 @@ pub mod reply;
 pub mod smtp;
 pub mod syslog;
 pub mod tsa;
+pub mod twilio;
 pub mod witness;
 
 use std::os::unix::fs::PermissionsExt as _;

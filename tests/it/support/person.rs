@@ -219,6 +219,8 @@ impl TestToken<'_> {
     }
 }
 
+/// The beginning of a picture.
+pub const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x06\0\0\0\x1f\x15\xc4\x89";
 /// The boundary of every multipart body here.
 pub const BOUNDARY: &str = "----countersign-test";
 
