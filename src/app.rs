@@ -284,6 +284,7 @@ impl Installation {
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &messages::warden::Nobody, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
+        self.tasks.spawn(messages::phone::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())

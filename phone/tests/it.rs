@@ -16,42 +16,9 @@ use tempfile::TempDir;
 
 const NUMBER: &str = "+14155552671";
 /// What stands for the phone: `mode` says how it behaves, `calls` what it was told, `rows` what its lists hold.
-const SEND: &str = r#"#!/usr/bin/env python3
-import json, os, sys, time
-here = os.path.dirname(os.path.abspath(__file__))
-mode = open(os.path.join(here, "mode")).read().strip()
-text = sys.stdin.read()
-def add(name, line):
-    with open(os.path.join(here, name), "a") as out:
-        out.write(json.dumps(line) + "\n")
-add("calls", {"args": sys.argv[1:], "text": text})
-if mode == "hang":
-    time.sleep(60)
-if mode == "silent":
-    sys.exit(0)
-if mode == "exit":
-    sys.exit(1)
-number = sys.argv[sys.argv.index("-n") + 1]
-add("rows", {"type": "failed" if mode == "failed" else "sent", "number": "(415) " + number[5:8] + "-" + number[8:], "body": text.strip()})
-if mode == "hang_after":
-    time.sleep(60)
-"#;
-const LIST: &str = r#"#!/usr/bin/env python3
-import json, os, sys
-here = os.path.dirname(os.path.abspath(__file__))
-kind, limit = sys.argv[sys.argv.index("-t") + 1], int(sys.argv[sys.argv.index("-l") + 1])
-if os.path.exists(os.path.join(here, "mute")):
-    sys.exit(1)
-rows = []
-try:
-    for n, line in enumerate(open(os.path.join(here, "rows"))):
-        row = json.loads(line)
-        rows.append({"threadid": 1, "read": True, "received": "2026-11-22 10:00:00", "_id": n + 1, "address": row["number"], **row})
-except FileNotFoundError:
-    pass
-print(json.dumps([r for r in rows if r["type"] == kind][-limit:]))
-"#;
-const BATTERY: &str = "#!/usr/bin/env python3\nprint('{\"percentage\": 81, \"status\": \"DISCHARGING\"}')\n";
+const SEND: &str = include_str!("programs/termux-sms-send");
+const LIST: &str = include_str!("programs/termux-sms-list");
+const BATTERY: &str = include_str!("programs/termux-battery-status");
 
 struct Phone {
     folder: TempDir,

@@ -14,8 +14,8 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
-    Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, stream, timestamp, twilio, witness,
+    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Phone, Sandbox, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
+    Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, phone, stream, timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -56,6 +56,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         heartbeat: reader.number::<i64>("trail.heartbeat_secs").saturating_mul(SECOND),
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
+        phone: phone_bridge(&mut reader),
         twilio: twilio(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
@@ -272,6 +273,14 @@ fn alerts(reader: &mut Reader) -> Alerts {
 }
 
 /// The account and its token: both or neither.
+fn phone_bridge(reader: &mut Reader) -> Option<Phone> {
+    let (url, key) = (reader.parse("phone.url", phone::url), reader.parse("phone.key", phone::key));
+    if reader.given("phone.url") != reader.given("phone.key") {
+        reader.faults.push("`phone.url` and `phone.key` belong together; set both or neither, the key by its file in `phone.key_file`".to_owned());
+    }
+    Some(Phone { url: url?, key: key? })
+}
+
 fn twilio(reader: &mut Reader) -> Option<Twilio> {
     let sid = reader.parse("twilio.account_sid", twilio::account_sid);
     let tokens: Vec<_> = ["twilio.auth_token", "twilio.auth_token_next"].into_iter().filter_map(|key| reader.parse(key, twilio::token)).collect();

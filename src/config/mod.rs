@@ -10,6 +10,7 @@ mod file;
 mod keys;
 mod load;
 mod parse;
+mod phone;
 mod secret;
 mod show;
 mod stream;
@@ -36,6 +37,7 @@ pub use load::Inputs;
 pub use parse::PublicUrl;
 
 pub use crate::core::address::Cidr;
+pub use phone::Phone;
 pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
@@ -91,6 +93,8 @@ pub struct Config {
     pub stream: Stream,
     /// What is kept free on the disk.
     pub disk: Reserve,
+    /// The phone bridge, if there is one.
+    pub phone: Option<Phone>,
     /// The account at Twilio, if there is one.
     pub twilio: Option<Twilio>,
     /// The gateway that only pretends to send.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
+use super::phone::Phone;
 use super::twilio::Twilio;
 use super::{sql, subject_of};
 use crate::config::Config;
@@ -22,6 +23,8 @@ use crate::vault::Place;
 pub const SANDBOX: &str = "sandbox";
 /// The name of the gateway by Twilio.
 pub const TWILIO: &str = "twilio";
+/// The name of the phone bridge.
+pub const PHONE: &str = "phone";
 /// What stands in place of a gateway when there is none.
 pub const NONE: &str = "none";
 /// How long the sandbox keeps what it delivered.
@@ -93,6 +96,8 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
 
 /// A message that a gateway is asked about.
 pub struct Sought {
+    /// Our own id.
+    pub message: MessageId,
     /// E.164.
     pub to: String,
     /// What it says.
@@ -131,7 +136,7 @@ pub enum Looked {
 #[must_use]
 pub fn names(config: &Config) -> Vec<&'static str> {
     let twilio = config.twilio.as_ref().is_some_and(|twilio| twilio.sends.is_some());
-    [twilio.then_some(TWILIO), config.sandbox.enabled.then_some(SANDBOX)].into_iter().flatten().collect()
+    [twilio.then_some(TWILIO), config.phone.is_some().then_some(PHONE), config.sandbox.enabled.then_some(SANDBOX)].into_iter().flatten().collect()
 }
 
 /// The name of the gateway that new messages go to; none when they are held.
@@ -148,6 +153,9 @@ pub fn set_up(db: &Db, config: &Config) -> Result<Vec<Box<dyn Gateway>>, Fault> 
     let mut all: Vec<Box<dyn Gateway>> = Vec::new();
     if let Some(twilio) = Twilio::set_up(config)? {
         all.push(Box::new(twilio));
+    }
+    if let Some(phone) = Phone::set_up(config)? {
+        all.push(Box::new(phone));
     }
     if config.sandbox.enabled {
         all.push(Box::new(Sandbox::new(db.clone(), config.sandbox.delay, config.sandbox.failure_percent)));

@@ -6,6 +6,7 @@ pub mod api;
 pub mod gateway;
 mod hooks;
 pub mod inbound;
+pub mod phone;
 pub mod reconcile;
 mod samples;
 pub mod signature;

@@ -88,7 +88,7 @@ async fn one(db: &Db, policy: &Policy, gateway: &dyn Gateway, message: &Message,
         // Erased: nobody can tell it apart any more.
         _ => return Ok(false),
     };
-    let sought = Sought { to, text, since, until: twilio::latest_after(since) };
+    let sought = Sought { message: message.id.clone(), to, text, since, until: twilio::latest_after(since) };
     let Looked::Listed(all) = gateway.look_for(&sought).await else { return Ok(false) };
     let mut free: Vec<Found> = Vec::new();
     for found in all {

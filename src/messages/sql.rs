@@ -20,6 +20,7 @@ pub const AGAIN: &str = "update message set state = 'queued', reason = $3, last_
 pub const JOB_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where kind = 'message.attempt' and subject = $1 and done_at is null";
 /// What its gateway says of it; nothing else may have been said since it was read.
 pub const REPORTED: &str = "update message set state = $3, reason = $4, provider_id = $5, provider_status = $6, provider_rank = $7, ended_at = coalesce(ended_at, $8), last_audit_id = $1 where id = $2 and state = $9 and provider_rank = $10";
+pub const ACCEPTED_BY: &str = "select id from message where state = 'accepted' and gateway = $1 and id > $2 and provider_rank < 3 order by id limit 100";
 pub const UNKNOWN: &str = "select id from message where state = 'unknown' and id > $1 order by id limit 50";
 /// Others of its number whose own message at the gateway could be taken for this one's.
 pub const RIVALS: &str = "select count(*) from message where number_ix = $1 and id <> $2 and state in ('unknown', 'sending') and attempted_at >= $3";
@@ -55,6 +56,7 @@ pub const ALL: &[&str] = &[
     AGAIN,
     JOB_AGAIN,
     REPORTED,
+    ACCEPTED_BY,
     UNKNOWN,
     RIVALS,
     CLAIMED,

@@ -74,7 +74,7 @@ fn change(message: &Message, old: State, told: &Told<'_>) -> Option<Change> {
     }
     let said = state_of(told.status);
     let state = if old == said || old.may_become(said) { said } else { old };
-    let reason = (state == State::Failed).then(|| told.code.map_or_else(|| told.status.to_owned(), |code| format!("twilio_{code}")));
+    let reason = (state == State::Failed).then(|| told.code.map_or_else(|| told.status.to_owned(), |code| format!("{}_{code}", told.gateway)));
     Some(Change { state, reason, corrects: matches!(old, State::Failed | State::Rejected) && state != old })
 }
 

@@ -233,6 +233,7 @@ impl Gateway for Twilio {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::id::MessageId;
 
     #[test]
     fn each_answer_means_one_thing() {
@@ -258,7 +259,13 @@ mod tests {
 
     #[test]
     fn what_is_sought_is_told_by_number_text_and_time() {
-        let sought = Sought { to: "+14155552671".into(), text: "hello".into(), since: 1_768_478_400 * SECOND, until: 1_768_478_460 * SECOND };
+        let sought = Sought {
+            message: MessageId::mint(1, None, [0; 10]),
+            to: "+14155552671".into(),
+            text: "hello".into(),
+            since: 1_768_478_400 * SECOND,
+            until: 1_768_478_460 * SECOND,
+        };
         let row = |to: &str, body: &str, made: &str| Row {
             sid: format!("SM{}", "0a".repeat(16)),
             to: Some(to.into()),

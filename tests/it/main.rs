@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod assess;
+mod bridge;
 mod catalog;
 mod cli;
 mod clock;
