@@ -5,6 +5,7 @@
 mod support;
 
 mod account;
+mod artifacts;
 mod assess;
 mod catalog;
 mod cli;
@@ -37,5 +38,6 @@ mod statements;
 mod tidy;
 mod timestamp;
 mod trail;
+mod upkeep;
 mod viewer;
 mod witness;
