@@ -95,6 +95,16 @@ impl Incoming {
         hex::encode(self.hasher.clone().finalize())
     }
 
+    /// Opens what came so far for reading, from its beginning.
+    ///
+    /// # Errors
+    /// When the disk does not give it.
+    pub async fn reread(&mut self) -> Result<std::fs::File, Fault> {
+        self.file.flush().await.context("flush an upload")?;
+        let file = tokio::fs::File::open(&self.path).await.context("read an upload")?;
+        Ok(file.into_std().await)
+    }
+
     /// Makes the blob durable under its digest.
     ///
     /// # Errors

@@ -148,8 +148,12 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
         let who = Who::Person { id, name: name.into(), auth: Auth::Token(TokenId::new(app.db.clock(), app.db.rng())) };
         Some(Actor { who, roles: vec![role], scopes: None, fresh: true, origin: Origin::default() })
     };
+    let officer = actor(Role::Compliance);
     if let Some(actor) = actor(Role::Contributor) {
         evidence_samples(app, &actor).await?;
+        if let Some(officer) = officer {
+            approve_samples(app, &actor, &officer).await?;
+        }
         crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
     }
     if let Some(actor) = actor(Role::Messaging) {
@@ -180,6 +184,37 @@ async fn evidence_samples(app: &App, actor: &Actor) -> Result<(), Fault> {
         let permit = app.policy.permit(actor, &On::any("evidence")).context("upload a sample")?;
         let received = evidence::Received { name: name.into(), kind, incoming, key: None };
         evidence::upload(&app.db, permit, owner, received, quota).await.context("upload a sample")?;
+    }
+    Ok(())
+}
+
+/// The newest waits for approval, the next has expired, the rest holds.
+async fn approve_samples(app: &App, actor: &Actor, officer: &Actor) -> Result<(), Fault> {
+    let (db, Some(approver)) = (&app.db, officer.person()) else { return Ok(()) };
+    let library = evidence::page(db, &evidence::Look::default(), evidence::PAGE_ITEMS_MAX).await?.items;
+    let today = evidence::artifact::today(db.clock());
+    let ago = |days: i64| today.saturating_sub(jiff::Span::new().days(days)).to_string();
+    let may = "the policy lets the samples be made";
+    for (n, item) in library.iter().enumerate() {
+        let text = evidence::artifact::AboutText {
+            method: "examine".into(),
+            collector: "Omar Bell".into(),
+            obtained: "Exported by the one who keeps it.".into(),
+            period_from: ago(100),
+            period_to: ago(10),
+            expires_on: if n == 1 { ago(4) } else { String::new() },
+            expires_days: (n != 1).then_some(365),
+            tags: Vec::new(),
+        };
+        let known = evidence::artifact::of_evidence(db, item).await?;
+        let permit = app.policy.permit(actor, item).context(may)?;
+        evidence::artifact::describe(db, permit, &known, known.revision, &text).await.context("describe a sample")?;
+        let permit = app.policy.permit(actor, item).context(may)?;
+        evidence::artifact::submit(db, permit, &known).await.context("submit a sample")?;
+        if n > 0 {
+            let permit = app.policy.permit(officer, item).context(may)?;
+            evidence::artifact::approve(db, permit, approver, &known).await.context("approve a sample")?;
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use super::{Finding, Method, Stage};
 use crate::catalog::score::{Gain, Scored, Status, Statuses, ranking, score};
 use crate::catalog::{Catalog, Family, Objective, Requirement};
 use crate::core::clock::{DAY, Micros};
+use crate::evidence::Flaw;
 
 /// Evidence older than this is stale.
 pub const STALE_AFTER: Micros = 365 * DAY;
@@ -25,6 +26,8 @@ pub enum Why {
     NoEvidence,
     /// What it rested on was deleted.
     EvidenceDeleted,
+    /// What it rests on holds nothing today.
+    Flawed(Flaw),
 }
 
 impl Why {
@@ -36,6 +39,7 @@ impl Why {
             Self::NotMet => "not_met",
             Self::NoEvidence => "no_evidence",
             Self::EvidenceDeleted => "evidence_deleted",
+            Self::Flawed(flaw) => flaw.code(),
         }
     }
 
@@ -44,8 +48,14 @@ impl Why {
     pub const fn mends(self) -> &'static str {
         match self {
             Self::Unassessed | Self::NotMet => "finding",
-            Self::NoEvidence | Self::EvidenceDeleted => "evidence",
+            Self::NoEvidence | Self::EvidenceDeleted | Self::Flawed(_) => "evidence",
         }
+    }
+
+    /// How many days ago the evidence expired; 0 where that is not the reason.
+    #[must_use]
+    pub const fn days(self) -> i64 {
+        if let Self::Flawed(flaw) = self { flaw.days() } else { 0 }
     }
 }
 
@@ -54,10 +64,16 @@ impl Why {
 pub struct Rests {
     /// Links to evidence that is there.
     pub links: usize,
+    /// Those of them, and of the records, that hold.
+    pub sound: usize,
     /// Links to evidence that was deleted.
     pub deleted: usize,
     /// Records.
     pub records: usize,
+    /// What is wrong with those that do not hold: the first of it.
+    pub flaw: Option<Flaw>,
+    /// Some of it has expired.
+    pub has_expired: bool,
     /// Examined, interviewed, tested?
     pub methods: [bool; 3],
     /// When the newest of it was made.
@@ -65,17 +81,23 @@ pub struct Rests {
 }
 
 impl Rests {
-    fn on(&mut self, method: &str, at: Micros) {
+    fn on(&mut self, method: &str, at: Micros, flaw: Option<Flaw>) {
+        if let Some(flaw) = flaw {
+            self.flaw = Some(self.flaw.map_or(flaw, |f| f.min(flaw)));
+            self.has_expired |= matches!(flaw, Flaw::Expired { .. });
+            return;
+        }
+        self.sound += 1;
         if let Ok(method) = method.parse::<Method>() {
             self.methods[method as usize] = true;
         }
         self.newest = self.newest.max(at);
     }
 
-    /// Is there anything?
+    /// Is there anything that holds?
     #[must_use]
     pub const fn is_proven(&self) -> bool {
-        self.links + self.records > 0
+        self.sound > 0
     }
 }
 
@@ -105,10 +127,10 @@ impl ObjectiveView<'_> {
         self.state.and_then(State::finding)
     }
 
-    /// Is everything it rests on old?
+    /// Is everything it rests on old, or has some of it expired?
     #[must_use]
     pub fn is_stale(&self, now: Micros) -> bool {
-        self.rests.is_proven() && now - self.rests.newest > STALE_AFTER
+        self.rests.has_expired || (self.rests.is_proven() && now - self.rests.newest > STALE_AFTER)
     }
 }
 
@@ -150,13 +172,13 @@ fn rests(links: &[Linked], records: &[Recorded]) -> HashMap<String, Rests> {
             rests.deleted += 1;
         } else {
             rests.links += 1;
-            rests.on(&link.method, link.uploaded_at);
+            rests.on(&link.method, link.uploaded_at, link.flaw);
         }
     }
     for record in records {
         let rests = out.entry(record.objective.clone()).or_default();
         rests.records += 1;
-        rests.on(&record.method, record.made_at);
+        rests.on(&record.method, record.made_at, record.flaw);
     }
     out
 }
@@ -169,6 +191,7 @@ fn why(finding: Option<Finding>, rests: &Rests) -> Option<Why> {
         // These rest on the reason that was given.
         Some(Finding::NotApplicable | Finding::EnduringException | Finding::OperationalPlan) => None,
         Some(Finding::Met) if rests.is_proven() => None,
+        Some(Finding::Met) if rests.flaw.is_some() => rests.flaw.map(Why::Flawed),
         Some(Finding::Met) if rests.deleted > 0 => Some(Why::EvidenceDeleted),
         Some(Finding::Met) => Some(Why::NoEvidence),
     }
@@ -287,6 +310,7 @@ mod tests {
             held_on: "2026-01-15".into(),
             made_by: "Ada".into(),
             made_at: 5,
+            flaw: None,
         }
     }
 
@@ -294,6 +318,12 @@ mod tests {
         Linked {
             objective: objective.into(),
             evidence_id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
+            version_id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
+            number: 1,
+            versions: 1,
+            state: crate::evidence::State::Approved,
+            tags: Vec::new(),
+            flaw: deleted_at.map(|_| Flaw::Deleted),
             name: "a.pdf".into(),
             sha256: "00".into(),
             method: "examine".into(),
@@ -310,7 +340,7 @@ mod tests {
 
     #[test]
     fn every_reason_comes_in_its_order() {
-        let rests = |links, deleted, records| Rests { links, deleted, records, ..Rests::default() };
+        let rests = |links, deleted, records| Rests { links, sound: links + records, deleted, records, ..Rests::default() };
         assert_eq!(why(None, &rests(1, 0, 1)), Some(Why::Unassessed));
         assert_eq!(why(Some(Finding::NotMet), &rests(1, 0, 1)), Some(Why::NotMet));
         assert_eq!(why(Some(Finding::Met), &rests(0, 0, 0)), Some(Why::NoEvidence));
@@ -321,6 +351,30 @@ mod tests {
         for finding in [Finding::NotApplicable, Finding::EnduringException, Finding::OperationalPlan] {
             assert_eq!(why(Some(finding), &rests(0, 0, 0)), None);
         }
+        for flaw in Flaw::ALL {
+            let flawed = Rests { links: 1, flaw: Some(flaw), ..Rests::default() };
+            assert_eq!(why(Some(Finding::Met), &flawed), Some(Why::Flawed(flaw)));
+            assert_eq!(why(Some(Finding::Met), &Rests { sound: 1, ..flawed }), None, "something else holds");
+        }
+    }
+
+    #[test]
+    fn what_does_not_hold_verifies_nothing_and_the_first_flaw_is_the_reason() {
+        let r2 = Catalog::r2();
+        let states: Vec<State> = r2.requirements().flat_map(|r| &r.objectives).map(|o| state(&o.id, Finding::Met)).collect();
+        let with = |flaw: Option<Flaw>| states.iter().map(|s| Linked { flaw, ..link(&s.objective, None) }).collect::<Vec<_>>();
+        assert_eq!(whole(r2, &states, &[], &with(None), &[]).scores().0.score, Some(110));
+        for flaw in [Flaw::Draft, Flaw::InReview, Flaw::Expired { days: 3 }, Flaw::WrongPeriod, Flaw::SelfApproved, Flaw::Altered, Flaw::Superseded] {
+            let links = with(Some(flaw));
+            let whole = whole(r2, &states, &[], &links, &[]);
+            let (verified, claimed) = whole.scores();
+            assert_eq!((verified.score, claimed.score), (None, Some(110)), "{flaw:?}");
+            assert!(whole.objectives().all(|o| o.why == Some(Why::Flawed(flaw))) && whole.coverage() == [0, 0, 0], "{flaw:?}");
+        }
+        let two = [Linked { flaw: Some(Flaw::Draft), ..link("3.4.4", None) }, Linked { flaw: Some(Flaw::Expired { days: 3 }), ..link("3.4.4", None) }];
+        let both = whole(r2, &states, &[], &two, &[]);
+        assert_eq!(of(&both, "3.4.4").objectives[0].why, Some(Why::Flawed(Flaw::Expired { days: 3 })));
+        assert!(of(&both, "3.4.4").objectives[0].is_stale(0));
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub mod derive;
 pub mod framework;
 pub mod history;
 pub mod lines;
+pub mod naming;
 pub mod proof;
 mod samples;
 pub mod sql;
@@ -17,12 +18,15 @@ mod web_api;
 mod web_api_write;
 mod web_bulk;
 mod web_desk;
+mod web_files;
 mod web_list;
 mod web_objective;
 mod web_proof;
 mod web_requirement;
 mod web_score;
 mod web_uses;
+mod web_window;
+pub mod window;
 
 use crate::core::fault::Fault;
 use crate::core::id::AssessmentId;
@@ -31,6 +35,7 @@ use crate::db::DbError;
 use crate::policy::On;
 use crate::repeat;
 
+pub use crate::evidence::Method;
 pub use comment::{COMMENT_CHARS_MAX, Comment, MENTION, comment, comments};
 pub use samples::demo_samples;
 pub use web_api::api_doc;
@@ -67,6 +72,8 @@ crate::acts! {
     Withdraw = "objective.withdraw" on On,
     /// Say something about it.
     Remark = "objective.comment" on On,
+    /// Say from when to when its evidence must be.
+    SetWindow = "assessment.window" on On,
     /// Give the objectives of a requirement to somebody.
     Assign = "requirement.assign" on On,
     /// Say that a requirement is met in part.
@@ -146,33 +153,6 @@ impl Finding {
     }
 }
 
-/// How evidence was come by (SP 800-171A).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Something was looked at.
-    Examine,
-    /// Somebody was asked.
-    Interview,
-    /// Something was tried.
-    Test,
-}
-
-impl Method {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Examine, Self::Interview, Self::Test];
-
-    /// The stable word.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Examine => "examine",
-            Self::Interview => "interview",
-            Self::Test => "test",
-        }
-    }
-}
-
 macro_rules! from_name {
     ($($t:ident),*) => { $(
         impl std::str::FromStr for $t {
@@ -183,7 +163,7 @@ macro_rules! from_name {
         }
     )* };
 }
-from_name!(Stage, Finding, Method);
+from_name!(Stage, Finding);
 
 /// The thing that acts on one objective, or one requirement, are done to.
 #[must_use]

@@ -5,10 +5,11 @@
 use jiff::civil::Date;
 
 use super::system::{named, optional};
-use super::{Error, Link, Method, Record, Stage, TEXT_CHARS_MAX, Unlink, Withdraw, sql};
+use super::{Error, Link, Method, Record, Stage, TEXT_CHARS_MAX, Unlink, Withdraw, sql, window};
 use crate::core::id::{AssessmentId, EvidenceId, PersonId, RecordId};
 use crate::db::{Db, DbError, Detail, Tx};
-use crate::evidence::Evidence;
+use crate::evidence::standing::{Facts, flaw};
+use crate::evidence::{Evidence, Flaw, State, Window, artifact, tags};
 use crate::policy::{Act, Permit};
 use crate::repeat::{Key, Once};
 
@@ -16,50 +17,153 @@ use crate::repeat::{Key, Once};
 pub const EACH_MAX: i64 = 200;
 
 crate::row! {
-    /// A link.
+    /// A link as stored, with the version that it follows.
     #[derive(Clone, Debug)]
-    pub struct Linked {
-        /// The objective.
-        pub objective: String,
-        /// The evidence.
-        pub evidence_id: EvidenceId,
-        /// The name of its file.
-        pub name: String,
-        /// Its hash.
-        pub sha256: String,
-        /// A word of [`Method`].
-        pub method: String,
-        /// Who linked it.
-        pub made_by: String,
-        /// When.
-        pub made_at: i64,
-        /// When the file was uploaded.
-        pub uploaded_at: i64,
-        /// When it was deleted.
-        pub deleted_at: Option<i64>,
+    struct LinkRow {
+        objective: String,
+        evidence_id: EvidenceId,
+        version_id: EvidenceId,
+        owner_id: PersonId,
+        name: String,
+        sha256: String,
+        method: String,
+        made_by: String,
+        made_at: i64,
+        uploaded_at: i64,
+        deleted_at: Option<i64>,
+        number: i64,
+        versions: i64,
+        submitted_at: Option<i64>,
+        approved_at: Option<i64>,
+        approved_by: Option<PersonId>,
+        superseded_at: Option<i64>,
+        altered_at: Option<i64>,
+        period_from: Option<String>,
+        period_to: Option<String>,
+        expires_on: Option<String>,
+        tags: String,
+    }
+}
+
+/// A link: it goes to all versions of a piece of evidence, and follows the newest that was approved.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// The objective.
+    pub objective: String,
+    /// The first version: what the link goes to.
+    pub evidence_id: EvidenceId,
+    /// The version that it follows: the one in force, else the newest.
+    pub version_id: EvidenceId,
+    /// Which that is, from 1.
+    pub number: i64,
+    /// How many there are.
+    pub versions: i64,
+    /// How far it is.
+    pub state: State,
+    /// The name of its file.
+    pub name: String,
+    /// Its hash.
+    pub sha256: String,
+    /// Codes of its tags.
+    pub tags: Vec<String>,
+    /// A word of [`Method`].
+    pub method: String,
+    /// Who linked it.
+    pub made_by: String,
+    /// When.
+    pub made_at: i64,
+    /// When the file was uploaded.
+    pub uploaded_at: i64,
+    /// When it was deleted.
+    pub deleted_at: Option<i64>,
+    /// Why it holds nothing today; none when it does.
+    pub flaw: Option<Flaw>,
+}
+
+impl LinkRow {
+    fn judged(self, today: Date, window: Window) -> Linked {
+        let state = State::of(self.submitted_at, self.approved_at, self.superseded_at);
+        let facts = Facts {
+            owner: &self.owner_id,
+            approved_by: self.approved_by.as_ref(),
+            state,
+            is_deleted: self.deleted_at.is_some(),
+            is_altered: self.altered_at.is_some(),
+            period: artifact::window(self.period_from.as_deref(), self.period_to.as_deref()),
+            expires_on: self.expires_on.as_deref().and_then(|d| d.parse().ok()),
+        };
+        Linked {
+            flaw: flaw(&facts, today, window),
+            state,
+            objective: self.objective,
+            evidence_id: self.evidence_id,
+            version_id: self.version_id,
+            number: self.number,
+            versions: self.versions,
+            name: self.name,
+            sha256: self.sha256,
+            tags: tags::split(&self.tags),
+            method: self.method,
+            made_by: self.made_by,
+            made_at: self.made_at,
+            uploaded_at: self.uploaded_at,
+            deleted_at: self.deleted_at,
+        }
     }
 }
 
 crate::row! {
-    /// A record.
+    /// A record as stored.
     #[derive(Clone, Debug)]
-    pub struct Recorded {
-        /// Id.
-        pub id: RecordId,
-        /// The objective.
-        pub objective: String,
-        /// A word of [`Method`].
-        pub method: String,
-        /// Who was asked, or what was tried.
-        pub with_whom: String,
-        /// What came of it.
-        pub said: String,
-        /// The day.
-        pub held_on: String,
-        /// Who recorded it.
-        pub made_by: String,
-        /// When.
-        pub made_at: i64,
+    struct RecordRow {
+        id: RecordId,
+        objective: String,
+        method: String,
+        with_whom: String,
+        said: String,
+        held_on: String,
+        made_by: String,
+        made_at: i64,
+    }
+}
+
+/// A record.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Id.
+    pub id: RecordId,
+    /// The objective.
+    pub objective: String,
+    /// A word of [`Method`].
+    pub method: String,
+    /// Who was asked, or what was tried.
+    pub with_whom: String,
+    /// What came of it.
+    pub said: String,
+    /// The day.
+    pub held_on: String,
+    /// Who recorded it.
+    pub made_by: String,
+    /// When.
+    pub made_at: i64,
+    /// Why it holds nothing: it is of another time than the assessment asks for.
+    pub flaw: Option<Flaw>,
+}
+
+impl RecordRow {
+    fn judged(self, window: Window) -> Recorded {
+        let held = artifact::window(Some(&self.held_on), Some(&self.held_on));
+        Recorded {
+            flaw: (!window.touches(held)).then_some(Flaw::WrongPeriod),
+            id: self.id,
+            objective: self.objective,
+            method: self.method,
+            with_whom: self.with_whom,
+            said: self.said,
+            held_on: self.held_on,
+            made_by: self.made_by,
+            made_at: self.made_at,
+        }
     }
 }
 
@@ -67,7 +171,7 @@ fn detail(assessment: &AssessmentId, objective: &str) -> Detail {
     Detail::ok().with("assessment", assessment.as_str()).with("objective", objective)
 }
 
-/// Links evidence to an objective.
+/// Links evidence to an objective, whichever of its versions is named.
 ///
 /// # Errors
 /// [`Error::State`] when it is linked already, when the evidence is deleted, or when there are too many.
@@ -85,11 +189,11 @@ pub async fn link(
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     let there: i64 = tx.query(sql::COUNT_LINKS).bind(assessment).bind(objective).scalar().await?;
-    let before: Option<(Option<i64>,)> = tx.query(sql::IS_LINKED).bind(assessment).bind(objective).bind(&item.id).optional().await?;
+    let before: Option<(Option<i64>,)> = tx.query(sql::IS_LINKED).bind(assessment).bind(objective).bind(&item.line_id).optional().await?;
     if there >= EACH_MAX || before == Some((None,)) {
         return Err(Error::State);
     }
-    let write = tx.write(if before.is_some() { sql::REVIVE_LINK } else { sql::INSERT_LINK }).bind(assessment).bind(objective).bind(&item.id);
+    let write = tx.write(if before.is_some() { sql::REVIVE_LINK } else { sql::INSERT_LINK }).bind(assessment).bind(objective).bind(&item.line_id);
     match write.bind(method.name()).bind(person).bind(now).execute().await {
         Ok(1) => {}
         Ok(_) => return Err(Error::State),
@@ -98,7 +202,8 @@ pub async fn link(
             return Err(if error.is_unique() { Error::State } else { error.into() });
         }
     }
-    let detail = detail(assessment, objective).with("evidence", item.id.as_str()).with("sha256", item.sha256.as_str()).with("method", method.name());
+    let detail = detail(assessment, objective).with("evidence", item.line_id.as_str()).with("version", item.number);
+    let detail = detail.with("sha256", item.sha256.as_str()).with("method", method.name());
     tx.commit(permit, detail).await?;
     Ok(())
 }
@@ -122,7 +227,9 @@ pub async fn unlink(db: &Db, permit: Permit<Unlink>, at: (&AssessmentId, &str), 
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     tx.query(sql::LOCK).execute().await?;
-    if tx.write(sql::REMOVE_LINK).bind(assessment).bind(objective).bind(evidence).bind(now).execute().await? != 1 {
+    let line: Option<(EvidenceId,)> = tx.query(sql::LINE).bind(evidence).optional().await?;
+    let Some((evidence,)) = line else { return Err(Error::State) };
+    if tx.write(sql::REMOVE_LINK).bind(assessment).bind(objective).bind(&evidence).bind(now).execute().await? != 1 {
         return Err(Error::State);
     }
     still_rests(&mut tx, at).await?;
@@ -202,26 +309,30 @@ pub async fn withdraw(db: &Db, permit: Permit<Withdraw>, at: (&AssessmentId, &st
     Ok(())
 }
 
-/// Every link of an assessment, or those of one objective.
+/// Every link of an assessment, or those of one objective, judged by today and by the time the assessment asks for.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn links(db: &Db, assessment: &AssessmentId, objective: Option<&str>) -> Result<Vec<Linked>, Error> {
-    Ok(match objective {
+    let (today, window) = (artifact::today(db.clock()), window::of(db, assessment).await?);
+    let rows: Vec<LinkRow> = match objective {
         Some(objective) => db.query(sql::LINKS_OF).bind(assessment).bind(objective).all().await?,
         None => db.query(sql::LINKS).bind(assessment).all().await?,
-    })
+    };
+    Ok(rows.into_iter().map(|row| row.judged(today, window)).collect())
 }
 
-/// Every record of an assessment, or those of one objective.
+/// Every record of an assessment, or those of one objective, judged by the time the assessment asks for.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn records(db: &Db, assessment: &AssessmentId, objective: Option<&str>) -> Result<Vec<Recorded>, Error> {
-    Ok(match objective {
+    let window = window::of(db, assessment).await?;
+    let rows: Vec<RecordRow> = match objective {
         Some(objective) => db.query(sql::RECORDS_OF).bind(assessment).bind(objective).all().await?,
         None => db.query(sql::RECORDS).bind(assessment).all().await?,
-    })
+    };
+    Ok(rows.into_iter().map(|row| row.judged(window)).collect())
 }
 
 /// Where a piece of evidence serves: assessment, its name, objective.

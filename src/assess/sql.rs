@@ -47,8 +47,8 @@ pub const EDIT_STATE: &str = "update objective_state set stage = $4, finding = $
 pub const ASSIGN_STATE: &str = "update objective_state set owner_id = $4, due_on = $5, changed_by = $6, changed_at = $7, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3";
 /// Whoever completes an objective and whoever takes away what one rests on wait for each other here.
 pub const LOCK: &str = "insert into fixed (name, value) values ('assess_lock', '') on conflict (name) do update set value = excluded.value";
-/// What an objective rests on, in numbers: live links to evidence that is not deleted, and records that were not withdrawn.
-pub const PROVEN: &str = "select (select count(*) from objective_link l join evidence e on e.id = l.evidence_id where l.assessment_id = $1 and l.objective = $2 and l.removed_at is null and e.deleted_at is null) + (select count(*) from objective_record r where r.assessment_id = $1 and r.objective = $2 and r.withdrawn_at is null)";
+/// What an objective rests on, in numbers: live links to evidence of which a version is there, and records that were not withdrawn.
+pub const PROVEN: &str = "select (select count(*) from objective_link l join artifact a on a.line_id = l.evidence_id join evidence e on e.id = a.evidence_id where l.assessment_id = $1 and l.objective = $2 and l.removed_at is null and e.deleted_at is null) + (select count(*) from objective_record r where r.assessment_id = $1 and r.objective = $2 and r.withdrawn_at is null)";
 pub const STAGE: &str = "select stage from objective_state where assessment_id = $1 and objective = $2";
 /// Who may be given work.
 pub const PEOPLE: &str = "select p.id, p.username, p.display_name from person p where p.disabled_at is null and p.deleted_at is null and exists (select 1 from person_role r where r.person_id = p.id and r.revoked_at is null and r.role in ('contributor', 'compliance')) order by p.display_name, p.id limit 500";
@@ -58,12 +58,16 @@ pub const HAS_PART_ROW: &str = "select count(*) from requirement_state where ass
 pub const INSERT_PART: &str = "insert into requirement_state (assessment_id, requirement, partial_at, because, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $1)";
 pub const EDIT_PART: &str = "update requirement_state set partial_at = $4, because = $5, changed_by = $6, changed_at = $7, last_audit_id = $1 where assessment_id = $2 and requirement = $3";
 
-/// A link with the name of its evidence.
+/// A link with the version that it follows: the one in force, else the newest that is there, else the newest.
 macro_rules! link {
     ($rest:literal) => {
         concat!(
-            "select l.objective, l.evidence_id, e.name, e.sha256, l.method, p.display_name as made_by, l.made_at, e.made_at as uploaded_at, e.deleted_at ",
-            "from objective_link l join evidence e on e.id = l.evidence_id join person p on p.id = l.made_by ",
+            "select l.objective, l.evidence_id, e.id as version_id, e.owner_id, e.name, e.sha256, l.method, p.display_name as made_by, l.made_at, ",
+            "e.made_at as uploaded_at, e.deleted_at, a.number, (select max(v.number) from artifact v where v.line_id = l.evidence_id) as versions, ",
+            "a.submitted_at, a.approved_at, a.approved_by, a.superseded_at, a.altered_at, a.period_from, a.period_to, a.expires_on, a.tags ",
+            "from objective_link l join artifact a on a.evidence_id = (select x.evidence_id from artifact x join evidence d on d.id = x.evidence_id ",
+            "where x.line_id = l.evidence_id order by case when d.deleted_at is not null then 2 when x.approved_at is not null and x.superseded_at is null ",
+            "then 0 else 1 end, x.number desc limit 1) join evidence e on e.id = a.evidence_id join person p on p.id = l.made_by ",
             $rest
         )
     };
@@ -78,7 +82,15 @@ pub const REVIVE_LINK: &str = "update objective_link set removed_at = null, meth
 pub const REMOVE_LINK: &str =
     "update objective_link set removed_at = $5, last_audit_id = $1 where assessment_id = $2 and objective = $3 and evidence_id = $4 and removed_at is null";
 /// Where a piece of evidence serves.
-pub const USES: &str = "select a.id, a.name, l.objective from objective_link l join assessment a on a.id = l.assessment_id where l.evidence_id = $1 and l.removed_at is null order by a.id desc, l.objective limit 200";
+pub const USES: &str = "select a.id, a.name, l.objective from objective_link l join assessment a on a.id = l.assessment_id where l.evidence_id = (select v.line_id from artifact v where v.evidence_id = $1) and l.removed_at is null order by a.id desc, l.objective limit 200";
+/// The first version of a piece of evidence: what links go to.
+pub const LINE: &str = "select line_id from artifact where evidence_id = $1";
+
+pub const WINDOW: &str = "select from_on, to_on from assessment_window where assessment_id = $1";
+pub const INSERT_WINDOW: &str =
+    "insert into assessment_window (assessment_id, from_on, to_on, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, $1)";
+pub const EDIT_WINDOW: &str =
+    "update assessment_window set from_on = $3, to_on = $4, changed_by = $5, changed_at = $6, last_audit_id = $1 where assessment_id = $2";
 
 /// A record with the name of who made it.
 macro_rules! record {
@@ -141,6 +153,10 @@ pub const ALL: &[&str] = &[
     REVIVE_LINK,
     REMOVE_LINK,
     USES,
+    LINE,
+    WINDOW,
+    INSERT_WINDOW,
+    EDIT_WINDOW,
     RECORDS,
     RECORDS_OF,
     COUNT_RECORDS,

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::derive::{Whole, whole};
+use super::derive::{Whole, Why, whole};
 use super::proof::{Linked, Recorded};
 use super::state::State;
 use super::system::{self, Assessment};
 use super::{
-    Error, Read, framework, proof, state, web_api, web_api_write, web_bulk, web_desk, web_list, web_objective, web_proof, web_requirement, web_score, web_uses,
+    Error, Read, framework, proof, state, web_api, web_api_write, web_bulk, web_desk, web_files, web_list, web_objective, web_proof, web_requirement,
+    web_score, web_uses, web_window,
 };
 use crate::catalog::{Catalog, Objective, Requirement};
 use crate::core::clock::Micros;
@@ -36,6 +37,8 @@ pub fn routes() -> Routes {
         .get("/assess/{id}/score", Rule::Act("assess.read"), web_score::get_score)
         .get("/assess/{id}/bulk", Rule::Act("assess.read"), web_bulk::get_bulk)
         .post("/assess/{id}/bulk", Rule::Act("assessment.bulk"), web_bulk::post_bulk)
+        .get("/assess/{id}/window", Rule::Act("assess.read"), web_window::get_window)
+        .post("/assess/{id}/window", Rule::Act("assessment.window"), web_window::post_window)
         .get("/assess/{id}/statuses.csv", Rule::Act("assessment.export"), web_bulk::get_csv)
         .get("/assess/{id}/requirements/{name}", Rule::Act("assess.read"), web_requirement::get_requirement)
         .post("/assess/{id}/requirements/{name}/assign", Rule::Act("requirement.assign"), web_requirement::post_assign)
@@ -44,6 +47,7 @@ pub fn routes() -> Routes {
         .post("/assess/{id}/objectives/{name}", Rule::Act("objective.assess"), web_objective::post_objective)
         .post("/assess/{id}/objectives/{name}/link", Rule::Act("objective.link"), web_proof::post_link)
         .post("/assess/{id}/objectives/{name}/unlink", Rule::Act("objective.unlink"), web_proof::post_unlink)
+        .post("/assess/{id}/objectives/{name}/files", Rule::Act("evidence.upload"), web_files::post_files)
         .post("/assess/{id}/objectives/{name}/record", Rule::Act("objective.record"), web_proof::post_record)
         .post("/assess/{id}/objectives/{name}/withdraw", Rule::Act("objective.withdraw"), web_proof::post_withdraw)
         .post("/assess/{id}/objectives/{name}/comment", Rule::Act("objective.comment"), web_proof::post_comment)
@@ -76,6 +80,11 @@ pub(super) fn blame(app: &App, form: &mut FormState, error: Error) -> Result<(),
         error => return Err(error),
     }
     Ok(())
+}
+
+/// Why an objective is not verified, in words.
+pub(super) fn why_text(app: &App, why: Why) -> String {
+    app.text(&format!("why-{}", why.code().replace('_', "-")), &[("days", &why.days().to_string())])
 }
 
 /// The thing a path names, as the policy and a refusal's entry see it; what cannot be an id is nothing in particular.
@@ -257,6 +266,7 @@ pub(super) mod tests {
         keys.extend(words("method", super::super::Method::ALL.map(|m| m.name()).into()));
         keys.extend(words("status", vec!["met", "not_met", "partial", "not_applicable", "unassessed"]));
         keys.extend(words("why", vec!["unassessed", "not_met", "no_evidence", "evidence_deleted"]));
+        keys.extend(words("why", crate::evidence::Flaw::ALL.map(|f| f.code()).into()));
         keys.extend(words("score-reason", vec!["no_ssp", "not_met", "partial", "unassessed"]));
         keys.extend(words("poam", vec!["needless", "named", "value", "no_score", "score"]));
         keys.extend(words("show", vec!["mine", "due", "stale", "not_met", "open"]));

@@ -2,19 +2,21 @@
 
 use axum::Json;
 use axum::extract::Path;
-use axum::http::{HeaderValue, Uri, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::http::Uri;
+use axum::response::IntoResponse as _;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::derive::{ObjectiveView, RequirementView, Why};
+use super::proof::{Linked, Recorded};
 use super::system::{self, Assessment, System};
-use super::web::{Named, named, told};
+use super::web::{Named, named, told, why_text};
 use super::web_requirement::refusal_text;
-use super::{Error, Read, framework, proof, state, web_api_write as write};
+use super::{Error, Read, framework, proof, state, web_api_write as write, web_window};
 use crate::catalog::score::{Gain, Reason, Scored};
 use crate::catalog::{Catalog, poam};
 use crate::core::id::SystemId;
+use crate::http::etag::tagged;
 use crate::http::form::Fields;
 use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
@@ -28,6 +30,7 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/systems/{id}", Rule::Act("assess.read"), get_system)
         .get("/api/v1/assessments", Rule::Act("assess.read"), get_assessments)
         .get("/api/v1/assessments/{id}", Rule::Act("assess.read"), get_assessment)
+        .put("/api/v1/assessments/{id}/window", Rule::Act("assessment.window"), web_window::put_window)
         .get("/api/v1/assessments/{id}/score", Rule::Act("assess.read"), get_score)
         .get("/api/v1/assessments/{id}/objectives/{name}", Rule::Act("assess.read"), get_objective)
 }
@@ -58,17 +61,10 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
     write::post_withdraw,
     write::post_comment,
     write::post_assign,
-    write::post_partial
+    write::post_partial,
+    web_window::put_window
 ))]
 struct Doc;
-
-/// The version of something as its ETag.
-pub(super) fn tagged(mut response: Response, version: i64) -> Response {
-    if let Ok(value) = HeaderValue::from_str(&format!("\"{version}\"")) {
-        response.headers_mut().insert(header::ETAG, value);
-    }
-    response
-}
 
 /// A framework.
 #[derive(Serialize, ToSchema)]
@@ -177,12 +173,15 @@ async fn get_assessments(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
 /// Why an objective is not verified to be met, and where that is mended.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ApiWhy {
-    /// `unassessed`, `not_met`, `no_evidence` or `evidence_deleted`.
+    /// `unassessed`, `not_met`, `no_evidence`, `evidence_deleted`, `draft`, `in_review`, `expired`, `wrong_period`,
+    /// `submitter_is_approver`, `superseded` or `hash_mismatch`.
     code: &'static str,
     /// In words.
     text: String,
     /// The page, and the part of it, that mends it.
     href: String,
+    /// The version of evidence, or the record, that is to blame.
+    of: Option<String>,
 }
 
 /// An objective.
@@ -204,14 +203,36 @@ pub(super) struct ApiObjective {
     records: usize,
     /// Null when it is verified.
     why: Option<ApiWhy>,
+    /// Every reason, down to each link and record that holds nothing; empty when it is verified.
+    reasons: Vec<ApiWhy>,
 }
 
 fn why(ctx: &Ctx, named: &Named, id: &str, why: Why) -> ApiWhy {
-    let text = ctx.app.text(&format!("why-{}", why.code().replace('_', "-")), &[]);
-    ApiWhy { code: why.code(), text, href: format!("{}#{}", named.objective_href(id), why.mends()) }
+    let href = format!("{}#{}", named.objective_href(id), why.mends());
+    ApiWhy { code: why.code(), text: why_text(&ctx.app, why), href, of: None }
 }
 
-fn objective(ctx: &Ctx, named: &Named, requirement: &str, o: &ObjectiveView<'_>) -> ApiObjective {
+/// Everything that stands in the way, each with where it is mended.
+fn reasons(ctx: &Ctx, named: &Named, o: &ObjectiveView<'_>, links: &[Linked], records: &[Recorded]) -> Vec<ApiWhy> {
+    let (Some(first), id) = (o.why, o.objective.id.as_str()) else { return Vec::new() };
+    let mut out = Vec::new();
+    if !matches!(first, Why::Flawed(_) | Why::EvidenceDeleted) {
+        out.push(why(ctx, named, id, first));
+    }
+    for link in links.iter().filter(|l| l.objective == id) {
+        let Some(flaw) = link.flaw else { continue };
+        let (why, href) = (Why::Flawed(flaw), format!("/evidence/{}#{}", link.version_id, flaw.mends()));
+        out.push(ApiWhy { code: why.code(), text: why_text(&ctx.app, why), href, of: Some(link.version_id.to_string()) });
+    }
+    for record in records.iter().filter(|r| r.objective == id) {
+        let Some(flaw) = record.flaw else { continue };
+        let reason = why(ctx, named, id, Why::Flawed(flaw));
+        out.push(ApiWhy { of: Some(record.id.to_string()), ..reason });
+    }
+    out
+}
+
+fn objective(ctx: &Ctx, named: &Named, requirement: &str, o: &ObjectiveView<'_>, rests: (&[Linked], &[Recorded])) -> ApiObjective {
     let id = o.objective.id.as_str();
     ApiObjective {
         id: id.to_owned(),
@@ -227,6 +248,7 @@ fn objective(ctx: &Ctx, named: &Named, requirement: &str, o: &ObjectiveView<'_>)
         links: o.rests.links,
         records: o.rests.records,
         why: o.why.map(|w| why(ctx, named, id, w)),
+        reasons: reasons(ctx, named, o, rests.0, rests.1),
     }
 }
 
@@ -262,7 +284,7 @@ async fn get_assessment(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> A
         practice: r.requirement.practice.clone(),
         claimed: r.claimed.map(crate::catalog::score::Status::name),
         verified: r.verified.map(crate::catalog::score::Status::name),
-        objectives: r.objectives.iter().map(|o| objective(&ctx, &named, &r.requirement.id, o)).collect(),
+        objectives: r.objectives.iter().map(|o| objective(&ctx, &named, &r.requirement.id, o, (&known.links, &known.records))).collect(),
     };
     let requirements = whole.requirements().map(requirement).collect();
     Ok(Json(ApiWhole { assessment: named.assessment.clone().into(), requirements }).into_response())
@@ -356,7 +378,7 @@ pub(super) async fn objective_of(ctx: &Ctx, named: &Named, name: &str) -> Result
     let (states, links, records) = read.await.map_err(|e| told(&ctx.app, e))?;
     let whole = super::derive::whole(&named.catalog, &states, &[], &links, &records);
     let view = whole.objectives().find(|o| o.objective.id == name).ok_or_else(http::Error::not_found)?;
-    Ok(objective(ctx, named, &requirement.id, view))
+    Ok(objective(ctx, named, &requirement.id, view, (&links, &records)))
 }
 
 impl ApiObjective {

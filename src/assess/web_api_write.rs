@@ -2,7 +2,7 @@
 //! Must stay true: an edit names the version it saw (`If-Match`), and one that is old is answered with both versions.
 
 use axum::extract::{FromRequest as _, Path, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,7 +12,7 @@ use super::proof::{self, NewRecord};
 use super::state::{self, BULK_MAX, BadLine, BulkError, Edit};
 use super::system::{self, NewAssessment, SystemText};
 use super::web::{found, on, permitted, today, told};
-use super::web_api::{ApiObjective, objective_of, system_of, tagged};
+use super::web_api::{ApiObjective, objective_of, system_of};
 use super::web_bulk::unread_text;
 use super::web_proof::{evidence_of, shown_name};
 use super::web_requirement::{day_of, owner_of};
@@ -20,7 +20,7 @@ use super::{
     Assess, Assign, Bulk, CreateAssessment, CreateSystem, EditSystem, Error, Finding, Link, MeetInPart, Method, Record, Remark, Stage, Unlink, Withdraw,
 };
 use crate::core::id::{EvidenceId, RecordId, SystemId};
-use crate::http::headers::IsPrivate;
+use crate::http::etag::{both, seen, tagged};
 use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
 use crate::policy::On;
@@ -56,27 +56,6 @@ fn made(once: &Once<impl std::fmt::Display>, base: &str) -> Response {
         response.headers_mut().insert(header::LOCATION, place);
     }
     http::repeat::marked(response, once.again)
-}
-
-/// The version that an edit saw.
-fn seen(headers: &HeaderMap) -> Result<i64, http::Error> {
-    let Some(value) = headers.get(header::IF_MATCH) else {
-        return Err(http::Error::new(StatusCode::PRECONDITION_REQUIRED, "if_match").saying("Send `If-Match` with the ETag of what you saw."));
-    };
-    let version = value.to_str().ok().and_then(|v| v.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
-    version.ok_or_else(|| http::Error::bad_request("if_match").saying("`If-Match` must be one ETag, as in \"3\"."))
-}
-
-/// 412 with what was sent and what is there.
-fn both(ctx: &Ctx, yours: &impl Serialize, theirs: &impl Serialize, version: i64) -> Response {
-    let body = serde_json::json!({
-        "type": "about:blank", "title": ctx.app.text("error-412-title", &[]), "status": 412, "code": "changed",
-        "instance": ctx.seen.request.as_str(), "yours": yours, "current": theirs,
-    });
-    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
-    let mut response = tagged((StatusCode::PRECONDITION_FAILED, kind, body.to_string()).into_response(), version);
-    response.extensions_mut().insert(IsPrivate);
-    response
 }
 
 /// Describe a system

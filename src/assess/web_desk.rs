@@ -6,7 +6,7 @@ use axum::http::Uri;
 use serde::Serialize;
 
 use super::derive::{ObjectiveView, RequirementView, Whole};
-use super::web::{Choice, Head, Named, choices, finding_kind, named, today};
+use super::web::{Choice, Head, Named, choices, finding_kind, named, today, why_text};
 use super::{Stage, sql};
 use crate::catalog::score::Status;
 use crate::core::clock::Micros;
@@ -202,7 +202,7 @@ fn families(ctx: &Ctx, named: &Named, whole: &Whole<'_>, narrow: &Narrow<'_>, co
             },
             finding: if finding.is_empty() { String::new() } else { word("finding", finding) },
             finding_kind: finding_kind(finding),
-            why: o.why.map(|w| word("why", w.code())).unwrap_or_default(),
+            why: o.why.map(|w| why_text(app, w)).unwrap_or_default(),
             mends: o.why.map_or("finding", super::derive::Why::mends),
             owner: o.state.and_then(|s| s.owner.clone()).unwrap_or_default(),
             late: !due_on.is_empty() && due_on < today && o.stage() != Stage::Complete,

@@ -5,14 +5,16 @@ use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
 
+use super::derive::Why;
 use super::state::{self, Edit, State};
-use super::web::{Choice, Head, Named, blame, choices, found, named, owners, permitted, told};
+use super::web::{Choice, Head, Named, blame, choices, found, named, owners, permitted, told, why_text};
 use super::web_requirement::{day_of, owner_of};
 use super::{Assess, COMMENT_CHARS_MAX, Comment, Error, Finding, Method, NAME_CHARS_MAX, Stage, TEXT_CHARS_MAX, comments, history, proof};
 use crate::core::clock::Micros;
 use crate::evidence;
 use crate::http::form::{Fields, FormState, Posted};
-use crate::http::{self, Answer, Ctx, Signed};
+use crate::http::{self, Answer, App, Ctx, Signed};
+use crate::policy::On;
 
 /// Pieces of evidence to choose from.
 const CHOICES_MAX: usize = 100;
@@ -25,6 +27,14 @@ struct ShownLink {
     name: String,
     href: String,
     method: String,
+    /// What it is shown by here.
+    shown_as: String,
+    version: i64,
+    versions: i64,
+    /// A word of `State`.
+    state: &'static str,
+    /// Why it holds nothing; empty when it does.
+    flaw: String,
     made_by: String,
     made_at: Micros,
     deleted: bool,
@@ -37,6 +47,8 @@ struct ShownRecord {
     with_whom: String,
     said: String,
     held_on: String,
+    /// Why it holds nothing; empty when it does.
+    flaw: String,
     made_by: String,
 }
 
@@ -89,6 +101,7 @@ struct ObjectivePage {
     comments: Vec<ShownComment>,
     history: Vec<ShownAct>,
     may_read_trail: bool,
+    may_upload: bool,
     differing: Vec<Differing>,
     changed_meanwhile: bool,
     today: String,
@@ -156,7 +169,11 @@ async fn objective_page(ctx: &Ctx, named: &Named, name: &str, shown: Shown) -> R
         form.values.entry(field).or_insert(value);
     }
     form.values.entry("method".to_owned()).or_insert_with(|| "examine".into());
-    let free = |e: &evidence::Evidence| links.iter().all(|l| l.evidence_id != e.id);
+    // A link goes to all versions, so that one of them is enough to choose from.
+    let mut offered = std::collections::BTreeSet::new();
+    let mut free = |e: &evidence::Evidence| links.iter().all(|l| l.evidence_id != e.line_id) && offered.insert(e.line_id.clone());
+    let of: Vec<(&[String], &str)> = links.iter().map(|l| (l.tags.as_slice(), l.name.as_str())).collect();
+    let names = super::naming::names(requirement, &objective.id, &of);
     Ok(ObjectivePage {
         assessment: Head::from(named),
         id: objective.id.clone(),
@@ -169,7 +186,7 @@ async fn objective_page(ctx: &Ctx, named: &Named, name: &str, shown: Shown) -> R
         version: state.as_ref().map_or(0, |s| s.version),
         changed_by: state.as_ref().map_or_else(String::new, |s| s.changed_by.clone()),
         changed_at: state.as_ref().map(|s| s.changed_at),
-        why: why.map(|w| word("why", w.code())).unwrap_or_default(),
+        why: why.map(|w| why_text(app, w)).unwrap_or_default(),
         stages: choices(app, None, "stage", Stage::ALL.map(Stage::name)),
         findings: choices(app, Some("finding-none-yet"), "finding", Finding::ALL.map(Finding::name)),
         differing: shown.refused.as_ref().map(|yours| differing(&word, &owners, yours, &now)).unwrap_or_default(),
@@ -177,12 +194,13 @@ async fn objective_page(ctx: &Ctx, named: &Named, name: &str, shown: Shown) -> R
         owners,
         methods: choices(app, None, "method", Method::ALL.map(Method::name)),
         evidence: library.items.iter().filter(|e| free(e)).map(|e| Choice { value: e.id.to_string(), text: e.name.clone() }).collect(),
-        links: links.iter().map(|l| shown_link(&word, l)).collect(),
-        records: records.into_iter().map(|r| shown_record(&word, r)).collect(),
+        links: links.iter().zip(names).map(|(l, name)| shown_link(app, l, name)).collect(),
+        records: records.into_iter().map(|r| shown_record(app, r)).collect(),
         q: shown.q,
         comments: said.into_iter().map(|Comment { text, by_whom, made_at, .. }| ShownComment { text, by_whom, made_at }).collect(),
         history: acts.into_iter().map(|a| shown_act(ctx, a)).collect(),
         may_read_trail: app.policy.scopes_of(&ctx.actor.roles).contains(&"trail.read"),
+        may_upload: app.policy.can::<evidence::Upload>(&ctx.actor, &On::any("evidence")),
         today: super::web::today(ctx).to_string(),
         name_max: NAME_CHARS_MAX,
         text_max: TEXT_CHARS_MAX,
@@ -191,20 +209,30 @@ async fn objective_page(ctx: &Ctx, named: &Named, name: &str, shown: Shown) -> R
     })
 }
 
-fn shown_link(word: &impl Fn(&str, &str) -> String, link: &proof::Linked) -> ShownLink {
+fn flaw_text(app: &App, flaw: Option<evidence::Flaw>) -> String {
+    flaw.map(|f| why_text(app, Why::Flawed(f))).unwrap_or_default()
+}
+
+fn shown_link(app: &App, link: &proof::Linked, shown_as: String) -> ShownLink {
     ShownLink {
         id: link.evidence_id.to_string(),
         name: link.name.clone(),
-        href: format!("/evidence/{}", link.evidence_id),
-        method: word("method", &link.method),
+        href: format!("/evidence/{}#{}", link.version_id, link.flaw.map_or("state", evidence::Flaw::mends)),
+        method: app.text(&format!("method-{}", link.method), &[]),
+        shown_as,
+        version: link.number,
+        versions: link.versions,
+        state: link.state.name(),
+        flaw: flaw_text(app, link.flaw),
         made_by: link.made_by.clone(),
         made_at: link.made_at,
         deleted: link.deleted_at.is_some(),
     }
 }
 
-fn shown_record(word: &impl Fn(&str, &str) -> String, r: proof::Recorded) -> ShownRecord {
-    ShownRecord { id: r.id.to_string(), method: word("method", &r.method), with_whom: r.with_whom, said: r.said, held_on: r.held_on, made_by: r.made_by }
+fn shown_record(app: &App, r: proof::Recorded) -> ShownRecord {
+    let (method, flaw) = (app.text(&format!("method-{}", r.method), &[]), flaw_text(app, r.flaw));
+    ShownRecord { id: r.id.to_string(), method, with_whom: r.with_whom, said: r.said, held_on: r.held_on, flaw, made_by: r.made_by }
 }
 
 fn shown_act(ctx: &Ctx, act: history::Act) -> ShownAct {
@@ -310,6 +338,11 @@ mod tests {
             name: "<i>a.pdf".into(),
             href: "/evidence/evd_1".into(),
             method: "Examined".into(),
+            shown_as: "AC-3.01.01.a.pdf".into(),
+            version: 1,
+            versions: 2,
+            state: "draft",
+            flaw: "<i>a draft".into(),
             made_by: "Ada".into(),
             made_at: 0,
             deleted,
@@ -340,6 +373,7 @@ mod tests {
                 with_whom: "<i>Bo".into(),
                 said: "yes\nno".into(),
                 held_on: "2026-01-01".into(),
+                flaw: "<i>of another time".into(),
                 made_by: "Ada".into(),
             }],
             q: "a".into(),
@@ -347,6 +381,7 @@ mod tests {
             comments: vec![ShownComment { text: "<i>well".into(), by_whom: "Ada".into(), made_at: 0 }],
             history: vec![ShownAct { seq: 7, at: 0, action: "Assess".into(), by_whom: String::new(), facts: vec!["Stage: <i>".into()] }],
             may_read_trail: true,
+            may_upload: true,
             differing: vec![Differing { field: "Notes".into(), yours: "<i>mine".into(), theirs: "theirs".into() }],
             changed_meanwhile: true,
             today: "2026-01-01".into(),

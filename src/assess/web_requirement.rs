@@ -4,7 +4,7 @@ use axum::extract::Path;
 use serde::Serialize;
 
 use super::derive::RequirementView;
-use super::web::{Choice, Head, Named, found, history_href, named, owners, permitted, told};
+use super::web::{Choice, Head, Named, found, history_href, named, owners, permitted, told, why_text};
 use super::{Assign, Error, MeetInPart, TEXT_CHARS_MAX, state};
 use crate::catalog::poam;
 use crate::core::id::PersonId;
@@ -73,7 +73,7 @@ async fn requirement_page(ctx: &Ctx, named: &Named, id: &str, form: FormState) -
             href: named.objective_href(&o.objective.id),
             finding: if finding.is_empty() { String::new() } else { word("finding", finding) },
             kind: super::web::finding_kind(finding),
-            why: o.why.map(|w| word("why", w.code())).unwrap_or_default(),
+            why: o.why.map(|w| why_text(&ctx.app, w)).unwrap_or_default(),
         }
     });
     let status = |s: Option<crate::catalog::score::Status>| word("status", s.map_or("unassessed", crate::catalog::score::Status::name));

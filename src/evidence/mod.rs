@@ -2,20 +2,34 @@
 //! Must stay true: an item is committed only after its file is durable under the hash the item names; a file leaves the
 //! server only after its entry is durable.
 
+pub mod artifact;
+pub mod expiry;
 pub mod kind;
+mod look;
+pub mod says;
+pub mod scrub;
 pub mod sql;
+pub mod standing;
 mod sweep;
+pub mod tags;
 pub mod web;
+mod web_about;
+mod web_about_api;
+pub mod web_bulk;
 mod web_content;
 mod web_multipart;
+mod web_tags;
 mod web_upload;
 
+pub use artifact::Artifact;
+pub use look::{LIST_ITEMS_MAX, Look, PAGE_ITEMS_MAX, Page, page};
+pub use standing::{Flaw, Method, State, Window};
 pub use sweep::sweep;
 
 use crate::blobs::Incoming;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{EvidenceId, PersonId};
-use crate::core::text::fold;
+use crate::core::text::{TextError, fold};
 use crate::db::{Db, DbError, Detail, Outcome};
 use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Key, Once};
@@ -25,14 +39,6 @@ use kind::Kind;
 pub const NAME_CHARS_MAX: usize = 200;
 /// Characters of the reason for a deletion.
 pub const REASON_CHARS_MAX: usize = 500;
-/// Items of one page.
-pub const PAGE_ITEMS_MAX: usize = 50;
-/// Items of one answer of the API.
-pub const LIST_ITEMS_MAX: usize = 100;
-/// Digits of a hash from which on a search finds by it; fewer may as well be part of a name.
-const HASH_DIGITS_MIN: usize = 8;
-/// Sorts after every id in every collation: a letter that no hex digit is.
-const NEWEST: &str = "evd_g";
 
 crate::acts! {
     /// Upload a file.
@@ -43,6 +49,22 @@ crate::acts! {
     Download = "evidence.download" on Evidence,
     /// Delete the file, keeping its entry and its hash.
     Delete = "evidence.delete" on Evidence,
+    /// Say how, by whom and for when a draft was come by.
+    Describe = "evidence.describe" on Evidence,
+    /// Ask for the approval of a draft.
+    Submit = "evidence.submit" on Evidence,
+    /// Approve what somebody else uploaded.
+    Approve = "evidence.approve" on Evidence,
+    /// Give it back.
+    Reject = "evidence.reject" on Evidence,
+    /// Remind its owner that it expires.
+    Remind = "evidence.remind" on On,
+    /// Hold the stored files against their hashes.
+    Scrub = "evidence.scrubbed" on On,
+    /// Make a tag.
+    MakeTag = "tag.create" on On,
+    /// Retire one.
+    RetireTag = "tag.retire" on On,
 }
 
 crate::row! {
@@ -69,6 +91,28 @@ crate::row! {
         pub deleted_at: Option<i64>,
         /// Why.
         pub deleted_because: Option<String>,
+        /// The first version of it.
+        pub line_id: EvidenceId,
+        /// Which version, from 1.
+        pub number: i64,
+        /// Codes of tags, a space before and after each.
+        pub tags: String,
+        /// The last day on which it holds.
+        pub expires_on: Option<String>,
+        /// When its approval was asked for.
+        pub submitted_at: Option<i64>,
+        /// When it was approved.
+        pub approved_at: Option<i64>,
+        /// When a later version took its place.
+        pub superseded_at: Option<i64>,
+    }
+}
+
+impl Evidence {
+    /// How far it is.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        State::of(self.submitted_at, self.approved_at, self.superseded_at)
     }
 }
 
@@ -77,6 +121,7 @@ impl Resource for Evidence {
         On {
             label: Some(self.name.clone()),
             owner: Some(self.owner_id.clone()),
+            author: Some(self.owner_id.clone()),
             // The name is the owner's, so it is sealed under their key whoever reads it.
             subject: Some(self.owner_id.to_string()),
             ..On::one("evidence", &self.id)
@@ -134,6 +179,25 @@ pub enum Error {
     /// The state does not allow it (any more).
     #[error("the state does not allow it")]
     State,
+    /// Somebody else changed it meanwhile.
+    #[error("somebody else changed it meanwhile")]
+    Changed,
+    /// A text that cannot stay as it is.
+    #[error("`{field}` {error}")]
+    Text {
+        /// Which field.
+        field: &'static str,
+        /// What is wrong.
+        error: TextError,
+    },
+    /// A field that does not fit, with the code of the text that says why.
+    #[error("`{field}`: {code}")]
+    Field {
+        /// Which.
+        field: &'static str,
+        /// The text is `error-<code>`.
+        code: &'static str,
+    },
     /// The request came before.
     #[error(transparent)]
     Repeat(#[from] repeat::Error),
@@ -157,8 +221,35 @@ impl From<crate::store::StoreError> for Error {
 /// # Errors
 /// [`Error::Quota`], [`repeat::Error::OtherBody`]; then nothing was committed, and a file that nothing names is swept.
 pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received: Received, quota: Quota) -> Result<Once<EvidenceId>, Error> {
+    put(db, permit, owner, received, quota, None).await
+}
+
+/// The same as a new version of what is there already, which it takes the place of once it is approved. What was said of the
+/// newest version is said of it, too; what time it is of, and how long it holds, is not.
+///
+/// # Errors
+/// As [`upload`]; [`Error::State`] when there are too many versions.
+pub async fn upload_version(
+    db: &Db,
+    permit: Permit<Upload>,
+    owner: &PersonId,
+    received: Received,
+    quota: Quota,
+    line: &EvidenceId,
+) -> Result<Once<EvidenceId>, Error> {
+    put(db, permit, owner, received, quota, Some(line)).await
+}
+
+async fn put(
+    db: &Db,
+    permit: Permit<Upload>,
+    owner: &PersonId,
+    received: Received,
+    quota: Quota,
+    line: Option<&EvidenceId>,
+) -> Result<Once<EvidenceId>, Error> {
     let Received { name, kind, incoming, key } = received;
-    let repeat = key.map(|key| key.with(db, &(incoming.sha256(), &name))).transpose()?;
+    let repeat = key.map(|key| key.with(db, &(incoming.sha256(), &name, line))).transpose()?;
     let size = i64::try_from(incoming.size()).context("count the bytes of an upload")?;
     let used = usage(db, owner).await?;
     // Only after the usage: what an equal request has just used up, it has also answered.
@@ -169,9 +260,11 @@ pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received:
     }
     // Asked again below; here it spares the disk a flush.
     quota.admits(used, size)?;
-    let stored = {
+    let (stored, says) = {
         let _keeping = sweep::keeping().await;
-        incoming.keep().await?
+        let mut incoming = incoming;
+        let says = says::read(kind, &mut incoming).await;
+        (incoming.keep().await?, says)
     };
     let id = EvidenceId::new(db.clock(), db.rng());
     let permit = permit.naming(&id).about(owner.as_str());
@@ -186,9 +279,24 @@ pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received:
     tx.query(sql::LOCK_QUOTA).execute().await?;
     let used: Usage = tx.query(sql::USAGE).bind(owner).one().await?;
     quota.admits(used, size)?;
+    let before: Option<Artifact> = match line {
+        Some(line) => Some(tx.query(sql::NEWEST).bind(line).optional().await?.ok_or(Error::State)?),
+        None => None,
+    };
+    let number = before.as_ref().map_or(1, |b| b.number + 1);
+    if number > artifact::VERSIONS_MAX {
+        return Err(Error::State);
+    }
     let insert = tx.write(sql::INSERT).bind(&id).bind(owner).bind(name.as_str()).bind(fold(&name)).bind(kind.mime).bind(size);
     insert.bind(stored.sha256.as_str()).bind(now).execute().await?;
-    let detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name);
+    let about = before.map(|b| (b.method, b.collector, b.obtained, b.tags));
+    let (method, collector, obtained, tags) = about.unwrap_or_else(|| (None, String::new(), String::new(), " ".to_owned()));
+    let insert = tx.write(sql::INSERT_ARTIFACT).bind(&id).bind(line.unwrap_or(&id)).bind(number).bind(method).bind(collector).bind(obtained);
+    insert.bind(tags).bind(says.author).bind(says.created).bind(says.modified).execute().await?;
+    let mut detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name);
+    if let Some(line) = line {
+        detail = detail.with("line", line.as_str()).with("version", number);
+    }
     tx.commit(permit, detail.keyed(repeat.map(|r| r.key().to_owned()))).await?;
     Ok(Once::now(id))
 }
@@ -252,63 +360,6 @@ pub async fn upload_seq(db: &Db, id: &EvidenceId) -> Result<Option<i64>, Fault> 
     Ok(row.map(|(seq,)| seq))
 }
 
-/// What is looked for, and from which place on.
-#[derive(Clone, Debug, Default)]
-pub struct Look {
-    /// Part of a name, or the beginning of a hash.
-    pub q: String,
-    /// Older than this.
-    pub after: Option<EvidenceId>,
-    /// Newer than this; `after` gives way to it.
-    pub before: Option<EvidenceId>,
-}
-
-/// Live items, newest first, and whether there are more on either side.
-#[derive(Debug)]
-pub struct Page {
-    /// At most as many as were asked for.
-    pub items: Vec<Evidence>,
-    /// More on the older side.
-    pub older: bool,
-    /// More on the newer side.
-    pub newer: bool,
-}
-
-/// At most `most` live items, newest first, keyset by id.
-///
-/// # Errors
-/// When the database fails.
-pub async fn page(db: &Db, look: &Look, most: usize) -> Result<Page, Fault> {
-    let most = most.clamp(1, LIST_ITEMS_MAX);
-    let limit = i64::try_from(most + 1).context("count items")?;
-    let (sql, place) = match (&look.before, &look.after) {
-        (Some(before), _) => (sql::PAGE_NEWER, before.as_str()),
-        (None, Some(after)) => (sql::PAGE_OLDER, after.as_str()),
-        (None, None) => (sql::PAGE_OLDER, NEWEST),
-    };
-    let query = db.query(sql).bind(name_pattern(&look.q)).bind(hash_pattern(&look.q)).bind(place).bind(limit);
-    let mut items: Vec<Evidence> = query.all().await.context("list evidence")?;
-    let more = items.len() > most;
-    items.truncate(most);
-    if look.before.is_some() {
-        items.reverse();
-        return Ok(Page { items, older: true, newer: more });
-    }
-    Ok(Page { items, older: more, newer: look.after.is_some() })
-}
-
-/// Names that hold `q`, whatever their case; `%`, `_` and `\` stand for themselves.
-fn name_pattern(q: &str) -> String {
-    let escaped: String = fold(q).chars().flat_map(|c| matches!(c, '%' | '_' | '\\').then_some('\\').into_iter().chain([c])).collect();
-    format!("%{escaped}%")
-}
-
-/// Hashes that begin with `q`; nothing at all when it cannot be the beginning of one.
-fn hash_pattern(q: &str) -> String {
-    let fits = (HASH_DIGITS_MIN..=64).contains(&q.len()) && q.bytes().all(|b| b.is_ascii_hexdigit());
-    if fits { format!("{}%", q.to_ascii_lowercase()) } else { String::new() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,21 +371,6 @@ mod tests {
             [(0, 0, 100, true), (0, 0, 101, false), (99, 1, 1, true), (99, 1, 2, false), (0, 2, 1, false), (i64::MAX, 0, 1, false)]
         {
             assert_eq!(quota.admits(Usage { bytes, files }, size).is_ok(), fits, "{bytes} {files} {size}");
-        }
-    }
-
-    #[test]
-    fn a_search_takes_its_wildcards_for_characters() {
-        assert_eq!(name_pattern(""), "%%");
-        assert_eq!(name_pattern("Ä_100%"), "%ä\\_100\\%%");
-        assert_eq!(name_pattern("a\\b"), "%a\\\\b%");
-    }
-
-    #[test]
-    fn a_search_by_hash_needs_the_beginning_of_one() {
-        assert_eq!(hash_pattern("ABCDEF01"), "abcdef01%");
-        for q in ["", "abcdef0", "abcdefg1", "abcdef0%", &"a".repeat(65)] {
-            assert_eq!(hash_pattern(q), "", "{q:?}");
         }
     }
 
@@ -352,9 +388,16 @@ mod tests {
             made_at: 0,
             deleted_at: None,
             deleted_because: None,
+            line_id: "evd_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
+            number: 1,
+            tags: " ".into(),
+            expires_on: None,
+            submitted_at: None,
+            approved_at: None,
+            superseded_at: None,
         };
         let on = item.on();
         assert_eq!((on.kind, on.id.as_deref(), on.label.as_deref()), ("evidence", Some(item.id.as_str()), Some("a.txt")));
-        assert_eq!((on.owner, on.subject), (Some(owner.clone()), Some(owner.to_string())));
+        assert_eq!((on.owner, on.author, on.subject), (Some(owner.clone()), Some(owner.clone()), Some(owner.to_string())));
     }
 }

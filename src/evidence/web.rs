@@ -7,8 +7,10 @@ use axum::response::IntoResponse as _;
 use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
+use super::artifact::today;
 use super::{
-    Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Upload, web_content, web_upload,
+    Delete, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, State, Upload, tags, web_about,
+    web_about_api, web_bulk, web_content, web_tags, web_upload,
 };
 use crate::core::clock::Micros;
 use crate::core::id::{EvidenceId, PersonId};
@@ -18,7 +20,7 @@ use crate::http::form::{Fields, FormState, Posted};
 use crate::http::openapi::Problem;
 use crate::http::templates::both_times;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule, Signed};
-use crate::policy::{Need, On};
+use crate::policy::On;
 
 /// The routes of this slice.
 #[must_use]
@@ -26,14 +28,22 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/evidence", Rule::Act("evidence.list"), get_list)
         .post("/evidence", Rule::Act("evidence.upload"), web_upload::post_upload)
-        .get("/evidence/{id}", Rule::Act("evidence.list"), get_show)
+        .post("/evidence/files", Rule::Act("evidence.upload"), web_bulk::post_bulk)
+        .get("/evidence/{id}", Rule::Act("evidence.list"), web_about::get_show)
+        .post("/evidence/{id}/about", Rule::Act("evidence.describe"), web_about::post_about)
+        .post("/evidence/{id}/submit", Rule::Act("evidence.submit"), web_about::post_submit)
+        .post("/evidence/{id}/approve", Rule::Act("evidence.approve"), web_about::post_approve)
+        .post("/evidence/{id}/reject", Rule::Act("evidence.reject"), web_about::post_reject)
+        .post("/evidence/{id}/versions", Rule::Act("evidence.upload"), web_upload::post_version)
         .get("/evidence/{id}/content", Rule::Act("evidence.download"), web_content::get_content)
         .get("/evidence/{id}/delete", Rule::Act("evidence.delete"), get_delete)
         .post("/evidence/{id}/delete", Rule::Act("evidence.delete"), post_delete)
         .get("/api/v1/evidence", Rule::Act("evidence.list"), api_list)
         .post("/api/v1/evidence", Rule::Act("evidence.upload"), web_upload::api_upload)
-        .get("/api/v1/evidence/{id}", Rule::Act("evidence.list"), api_show)
+        .get("/api/v1/evidence/{id}", Rule::Act("evidence.list"), web_about_api::api_show)
         .get("/api/v1/evidence/{id}/content", Rule::Act("evidence.download"), web_content::get_content)
+        .and(web_about_api::routes())
+        .and(web_tags::routes())
 }
 
 /// How an error of this slice is told when no form shows it.
@@ -42,6 +52,9 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::Quota => http::Error::conflict("quota"),
         Error::State => http::Error::conflict("state"),
+        Error::Changed => http::Error::new(axum::http::StatusCode::PRECONDITION_FAILED, "changed"),
+        Error::Text { field, error } => http::Error::field(field, error.to_string()),
+        Error::Field { field, code } => http::Error::field(field, code),
         Error::Repeat(error) => error.into(),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -66,22 +79,32 @@ pub(super) fn quota(app: &App) -> Quota {
     Quota { bytes_max: uploads.person_bytes_max, files_max: uploads.person_files_max }
 }
 
-#[derive(Serialize)]
-struct Item {
-    id: String,
-    name: String,
-    kind: String,
-    size: i64,
-    sha256: String,
-    owner: String,
-    at: Micros,
-    deleted_at: Option<Micros>,
-    deleted_reason: Option<String>,
+#[derive(Clone, Serialize)]
+pub(super) struct Item {
+    pub id: String,
+    pub name: String,
+    pub kind: String,
+    pub size: i64,
+    pub sha256: String,
+    pub owner: String,
+    pub at: Micros,
+    pub deleted_at: Option<Micros>,
+    pub deleted_reason: Option<String>,
+    pub version: i64,
+    /// A word of `State`.
+    pub state: &'static str,
+    pub expires_on: Option<String>,
+    pub tags: Vec<String>,
 }
 
 impl From<Evidence> for Item {
     fn from(item: Evidence) -> Self {
+        let state = item.state().name();
         Self {
+            version: item.number,
+            state,
+            expires_on: item.expires_on,
+            tags: tags::split(&item.tags),
             id: item.id.to_string(),
             name: item.name,
             kind: item.kind,
@@ -109,6 +132,8 @@ struct ListPage<'a> {
     items: Vec<Item>,
     newer: Option<String>,
     older: Option<String>,
+    /// Days before this are over, for what expires.
+    today: String,
     may_upload: bool,
     upload: Uploads<'a>,
     form: FormState,
@@ -147,6 +172,7 @@ async fn list_page<'a>(ctx: &'a Ctx, person: &PersonId, look: &'a Look, form: Fo
         newer: href("before", page.items.first().filter(|_| page.newer)),
         older: href("after", page.items.last().filter(|_| page.older)),
         items: page.items.into_iter().map(Item::from).collect(),
+        today: today(ctx.app.db.clock()).to_string(),
         may_upload,
         upload: Uploads { types: &uploads.extensions, max: uploads.bytes_max, quota_used, quota_max: uploads.person_bytes_max },
         form,
@@ -157,30 +183,6 @@ async fn list_page<'a>(ctx: &'a Ctx, person: &PersonId, look: &'a Look, form: Fo
 fn place(query: &mut Fields, name: &str) -> Result<Option<EvidenceId>, http::Error> {
     let text = query.optional(name)?.filter(|t| !t.is_empty());
     text.map(|t| t.parse().map_err(|e: crate::core::id::IdError| http::Error::field(name, e.to_string()))).transpose()
-}
-
-#[derive(Serialize)]
-struct ShowPage {
-    item: Item,
-    may_download: bool,
-    delete_href: Option<String>,
-    delete_because: Option<String>,
-    entry: Option<i64>,
-}
-
-async fn get_show(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
-    let _permit = ctx.permit::<List>(&On::any("evidence")).await?;
-    let item = named(&ctx, &id).await?;
-    let policy = &ctx.app.policy;
-    let (delete_href, delete_because) = match policy.permit::<Delete>(&ctx.actor, &item) {
-        Ok(_) => (Some(format!("/evidence/{}/delete", item.id)), None),
-        Err(denied) if denied.need == Need::Fresh => (Some(format!("/evidence/{}/delete", item.id)), None),
-        Err(denied) => (None, Some(denied.need.because())),
-    };
-    let reads_trail = policy.scopes_of(&ctx.actor.roles).contains(&"trail.read");
-    let entry = if reads_trail { super::upload_seq(&ctx.app.db, &item.id).await? } else { None };
-    let may_download = policy.can::<Download>(&ctx.actor, &item);
-    ctx.page("evidence/show.html", ShowPage { item: item.into(), may_download, delete_href, delete_because, entry }).await
 }
 
 #[derive(Serialize)]
@@ -262,7 +264,21 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(api_list, api_show, web_upload::api_upload, web_content::get_content))]
+#[openapi(paths(
+    api_list,
+    web_about_api::api_show,
+    web_about_api::api_versions,
+    web_about_api::post_about,
+    web_about_api::post_submit,
+    web_about_api::post_approve,
+    web_about_api::post_reject,
+    web_tags::api_list,
+    web_tags::api_put,
+    web_tags::api_retire,
+    web_upload::api_upload,
+    web_upload::api_version,
+    web_content::get_content
+))]
 struct Doc;
 
 /// An item as the API shows it.
@@ -286,15 +302,23 @@ pub struct EvidenceView {
     deleted_at: Option<String>,
     /// Why it was deleted.
     deleted_because: Option<String>,
+    /// Which version it is, from 1.
+    version: i64,
+    /// How far it is; only what is approved counts.
+    state: State,
+    /// The last day on which it holds.
+    expires_on: Option<String>,
+    /// Codes of tags.
+    tags: Vec<String>,
 }
 
 /// Who owns an item.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OwnerView {
     /// The person's id.
-    id: String,
+    pub(super) id: String,
     /// The name they are shown by.
-    name: String,
+    pub(super) name: String,
 }
 
 /// One page of items.
@@ -315,7 +339,12 @@ pub struct Uploaded {
 
 impl From<Evidence> for EvidenceView {
     fn from(item: Evidence) -> Self {
+        let state = item.state();
         Self {
+            version: item.number,
+            state,
+            expires_on: item.expires_on,
+            tags: tags::split(&item.tags),
             id: item.id.to_string(),
             name: item.name,
             r#type: item.kind,
@@ -348,14 +377,6 @@ async fn api_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
 fn limit_of(text: &str) -> Result<usize, http::Error> {
     let number = text.parse().ok().filter(|n| (1..=LIST_ITEMS_MAX).contains(n));
     number.ok_or_else(|| http::Error::field("limit", format!("is not a number from 1 to {LIST_ITEMS_MAX}")))
-}
-
-/// One item
-#[utoipa::path(get, path = "/api/v1/evidence/{id}", tag = "evidence", params(("id" = String, Path)),
-    responses((status = 200, body = EvidenceView), (status = 403, body = Problem), (status = 404, body = Problem)))]
-async fn api_show(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
-    let _permit = ctx.permit::<List>(&On::any("evidence")).await?;
-    Ok(Json(EvidenceView::from(named(&ctx, &id).await?)).into_response())
 }
 
 #[cfg(test)]

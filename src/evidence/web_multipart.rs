@@ -1,4 +1,5 @@
-//! The multipart body of an upload: `csrf_token` (or the header), then exactly one `file`, streamed to the blob store.
+//! The multipart body of an upload: `csrf_token` (or the header), then exactly one `file`, or many where that is asked for,
+//! streamed to the blob store.
 //! Must stay true: memory stays small whatever is sent, and dropping what was received removes it.
 
 use std::io;
@@ -29,7 +30,7 @@ const AROUND_BYTES_MAX: u64 = 256 * 1024;
 /// Bytes handed to the parser at once, outside a file and inside it.
 const PIECE_BYTES_MAX: usize = 16 * 1024;
 const FILE_PIECE_BYTES_MAX: usize = 256 * 1024;
-/// Bytes of a form token.
+/// Bytes of a form token, and of any other small field.
 const TOKEN_BYTES_MAX: usize = 256;
 /// The rest of a refused upload is read this long, so that the client hears why instead of a broken connection.
 const DRAIN_MAX: Duration = Duration::from_secs(30);
@@ -40,6 +41,8 @@ pub(super) struct Terms<'a> {
     pub extensions: &'a [String],
     /// Largest file.
     pub bytes_max: u64,
+    /// Other fields there may be, each of one word.
+    pub texts: &'a [&'a str],
     /// Judges a form token; none where none is needed.
     pub csrf: Option<&'a (dyn Fn(&str) -> bool + Send + Sync)>,
 }
@@ -83,68 +86,138 @@ pub(super) struct File {
 
 /// Reads the whole body and gives its one file.
 pub(super) async fn receive(request: Request, blobs: &dyn Blobs, terms: &Terms<'_>) -> Result<File, Refusal> {
-    let is_form = text(request.headers(), &header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("multipart/form-data"));
-    if !is_form {
-        return Err(http::Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_multipart").into());
-    }
-    let max = terms.bytes_max.saturating_add(ENVELOPE_BYTES_MAX);
-    if text(request.headers(), &header::CONTENT_LENGTH).and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n > max) {
-        return Err(Refusal::TooLarge);
-    }
-    let trusted = match (terms.csrf, request.headers().get("x-csrf-token").and_then(|v| v.to_str().ok())) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(is_right), Some(token)) if is_right(token) => true,
-        (Some(_), Some(_)) => return Err(forged()),
-    };
-    let pace = Arc::new(Pace { max, ..Pace::default() });
-    let (parts, body) = request.into_parts();
-    let paced = Paced { body: body.into_data_stream(), left: Bytes::new(), resting: false, pace: pace.clone() };
-    let mut request = Request::from_parts(parts, Body::from_stream(paced));
-    DefaultBodyLimit::disable().apply(&mut request);
-    let mut form =
-        Multipart::from_request(request, &()).await.map_err(|_| http::Error::bad_request("malformed").saying("The multipart boundary is missing."))?;
-    let received = fields(&mut form, &pace, blobs, terms, trusted).await;
-    if received.is_err() && !pace.is_broken.load(Ordering::Relaxed) {
-        pace.swallows.store(true, Ordering::Relaxed);
-        let rest = async { while let Ok(Some(_)) = form.next_field().await {} };
-        // Whether it ends or not, the answer is the same.
-        let _ = tokio::time::timeout(DRAIN_MAX, rest).await;
+    let mut parts = Parts::open(request, terms, terms.bytes_max).await?;
+    let received = only(&mut parts, blobs, terms).await;
+    if received.is_err() {
+        parts.drain().await;
     }
     received
 }
 
-async fn fields(form: &mut Multipart, pace: &Pace, blobs: &dyn Blobs, terms: &Terms<'_>, mut trusted: bool) -> Result<File, Refusal> {
+async fn only(parts: &mut Parts, blobs: &dyn Blobs, terms: &Terms<'_>) -> Result<File, Refusal> {
     let mut file = None;
-    let mut token_seen = false;
-    while let Some(mut field) = form.next_field().await.map_err(|_| broken(pace))? {
-        match (field.name(), terms.csrf) {
-            (Some("csrf_token"), Some(is_right)) => {
-                if std::mem::replace(&mut token_seen, true) {
-                    return Err(doubled("csrf_token"));
-                }
-                if !is_right(&token(&mut field, pace).await?) {
-                    return Err(forged());
-                }
-                trusted = true;
-            }
-            (Some("file"), _) if !trusted => return Err(forged()),
-            (Some("file"), _) if file.is_some() => return Err(doubled("file")),
-            (Some("file"), _) => {
-                pace.in_file.store(true, Ordering::Relaxed);
-                file = Some(store(&mut field, pace, blobs, terms).await?);
-                pace.around.store(0, Ordering::Relaxed);
-                pace.in_file.store(false, Ordering::Relaxed);
-            }
-            (Some(name), _) => {
-                let name: String = name.chars().take(64).collect();
-                return Err(http::Error::field(&name, "is not known here").into());
-            }
-            (None, _) => return Err(http::Error::bad_request("malformed").saying("A part of the form has no name.").into()),
+    while let Some(part) = parts.next(blobs, terms, file.is_some()).await? {
+        match part {
+            Part::File(_, received) => file = Some(received?),
+            Part::Text(name, _) => return Err(unknown(&name)),
         }
     }
     file.ok_or(Refusal::Missing)
+}
+
+/// A part of a form.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a part lives for one turn of a loop")]
+pub(super) enum Part {
+    /// A file under the name it was sent with, or why it cannot be taken; the next ones may.
+    File(String, Result<File, Refusal>),
+    /// A field with its value.
+    Text(String, String),
+}
+
+/// A form whose parts are read one after the other.
+#[derive(Debug)]
+pub(super) struct Parts {
+    form: Multipart,
+    pace: Arc<Pace>,
+    trusted: bool,
+    token_seen: bool,
+}
+
+impl Parts {
+    /// Begins to read a form whose files are `bytes_max` together.
+    pub async fn open(request: Request, terms: &Terms<'_>, bytes_max: u64) -> Result<Self, Refusal> {
+        let is_form = text(request.headers(), &header::CONTENT_TYPE)
+            .is_some_and(|kind| kind.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("multipart/form-data"));
+        if !is_form {
+            return Err(http::Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "not_multipart").into());
+        }
+        let max = bytes_max.saturating_add(ENVELOPE_BYTES_MAX);
+        if text(request.headers(), &header::CONTENT_LENGTH).and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n > max) {
+            return Err(Refusal::TooLarge);
+        }
+        let trusted = match (terms.csrf, request.headers().get("x-csrf-token").and_then(|v| v.to_str().ok())) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(is_right), Some(token)) if is_right(token) => true,
+            (Some(_), Some(_)) => return Err(forged()),
+        };
+        let pace = Arc::new(Pace { max, ..Pace::default() });
+        let (parts, body) = request.into_parts();
+        let paced = Paced { body: body.into_data_stream(), left: Bytes::new(), resting: false, pace: pace.clone() };
+        let mut request = Request::from_parts(parts, Body::from_stream(paced));
+        DefaultBodyLimit::disable().apply(&mut request);
+        let form =
+            Multipart::from_request(request, &()).await.map_err(|_| http::Error::bad_request("malformed").saying("The multipart boundary is missing."))?;
+        Ok(Self { form, pace, trusted, token_seen: false })
+    }
+
+    /// The next part, the form's token taken out. With `full`, no further file is taken.
+    ///
+    /// What is given as an error ends the form; what is wrong with one file alone is in its part.
+    pub async fn next(&mut self, blobs: &dyn Blobs, terms: &Terms<'_>, full: bool) -> Result<Option<Part>, Refusal> {
+        let (pace, form) = (&self.pace, &mut self.form);
+        while let Some(mut field) = form.next_field().await.map_err(|_| broken(pace))? {
+            // What was left of a file that was refused has gone by.
+            if pace.in_file.swap(false, Ordering::Relaxed) {
+                pace.around.store(0, Ordering::Relaxed);
+            }
+            match (field.name(), terms.csrf) {
+                (Some("csrf_token"), Some(is_right)) => {
+                    if std::mem::replace(&mut self.token_seen, true) {
+                        return Err(doubled("csrf_token"));
+                    }
+                    if !is_right(&small(&mut field, pace).await?) {
+                        return Err(forged());
+                    }
+                    self.trusted = true;
+                }
+                (Some("file"), _) if !self.trusted => return Err(forged()),
+                (Some("file"), _) if full => return Err(doubled("file")),
+                (Some("file"), _) => {
+                    pace.in_file.store(true, Ordering::Relaxed);
+                    let sent: String = field.file_name().unwrap_or_default().chars().take(NAME_CHARS_MAX).collect();
+                    let stored = store(&mut field, pace, blobs, terms).await;
+                    if stored.is_ok() {
+                        pace.around.store(0, Ordering::Relaxed);
+                        pace.in_file.store(false, Ordering::Relaxed);
+                    }
+                    return match stored {
+                        Err(refusal) if matches!(refusal, Refusal::Told(_)) || pace.is_broken.load(Ordering::Relaxed) => Err(refusal),
+                        stored => Ok(Some(Part::File(sent, stored))),
+                    };
+                }
+                (Some(name), _) => {
+                    let name: String = name.chars().take(64).collect();
+                    if !terms.texts.contains(&name.as_str()) {
+                        return Err(unknown(&name));
+                    }
+                    if !self.trusted {
+                        return Err(forged());
+                    }
+                    let value = small(&mut field, pace).await?;
+                    return Ok(Some(Part::Text(name, value)));
+                }
+                (None, _) => return Err(http::Error::bad_request("malformed").saying("A part of the form has no name.").into()),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads what still comes without keeping it, so that the client hears the answer.
+    pub async fn drain(&mut self) {
+        if self.pace.is_broken.load(Ordering::Relaxed) {
+            return;
+        }
+        self.pace.swallows.store(true, Ordering::Relaxed);
+        let rest = async { while let Ok(Some(_)) = self.form.next_field().await {} };
+        // Whether it ends or not, the answer is the same.
+        let _ = tokio::time::timeout(DRAIN_MAX, rest).await;
+    }
+}
+
+fn unknown(name: &str) -> Refusal {
+    http::Error::field(name, "is not known here").into()
 }
 
 /// Judges the file by its name and its beginning, then streams it to the store.
@@ -188,15 +261,16 @@ async fn chunk(field: &mut Field<'_>, pace: &Pace) -> Result<Option<Bytes>, Refu
     field.chunk().await.map_err(|_| broken(pace))
 }
 
-async fn token(field: &mut Field<'_>, pace: &Pace) -> Result<String, Refusal> {
-    let mut token = Vec::new();
+/// A small field: the token, or a word.
+async fn small(field: &mut Field<'_>, pace: &Pace) -> Result<String, Refusal> {
+    let mut value = Vec::new();
     while let Some(bytes) = chunk(field, pace).await? {
-        token.extend_from_slice(&bytes);
-        if token.len() > TOKEN_BYTES_MAX {
+        value.extend_from_slice(&bytes);
+        if value.len() > TOKEN_BYTES_MAX {
             return Err(forged());
         }
     }
-    String::from_utf8(token).map_err(|_| forged())
+    String::from_utf8(value).map_err(|_| forged())
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {

@@ -2,12 +2,13 @@
 //! what is refused leaves nothing behind. Must stay true: the name a client sends is data and never reaches a path.
 
 use axum::Json;
-use axum::extract::Request;
+use axum::extract::{Path, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 
 use super::kind::KindError;
-use super::web::{Uploaded, list_again, quota, told};
+use super::web::{Uploaded, list_again, named, quota, told};
+use super::web_about::show_again;
 use super::web_multipart::{Refusal, Terms, receive};
 use super::{Error, Received, Upload};
 use crate::core::id::{EvidenceId, PersonId};
@@ -19,8 +20,39 @@ use crate::repeat::{Key, Once};
 
 pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
-    let by_script = request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"));
-    match take(&ctx, &person, permit, request, None).await.map(|once| once.answer) {
+    let by_script = is_by_script(&request);
+    let done = take(&ctx, &person, permit, request, None, None).await;
+    match answer(&ctx, done, by_script)? {
+        Shown::Done(response) => Ok(response),
+        Shown::Wrong(form) => list_again(&ctx, &person, form).await,
+    }
+}
+
+pub(super) async fn post_version(Signed { ctx, person }: Signed, Path(id): Path<String>, request: Request) -> Answer {
+    let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
+    let item = named(&ctx, &id).await?;
+    let by_script = is_by_script(&request);
+    let done = take(&ctx, &person, permit, request, None, Some(&item.line_id)).await;
+    match answer(&ctx, done, by_script)? {
+        Shown::Done(response) => Ok(response),
+        Shown::Wrong(form) => show_again(&ctx, item, form).await,
+    }
+}
+
+/// Does the page's script ask, which wants JSON?
+fn is_by_script(request: &Request) -> bool {
+    request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"))
+}
+
+/// What becomes of an upload through a page.
+enum Shown {
+    Done(Response),
+    /// The form again, with what was wrong.
+    Wrong(FormState),
+}
+
+fn answer(ctx: &Ctx, done: Result<Once<EvidenceId>, Refusal>, by_script: bool) -> Result<Shown, http::Error> {
+    match done.map(|once| once.answer) {
         Ok(id) if by_script => {
             let href = format!("/evidence/{id}");
             let mut response = (StatusCode::CREATED, Json(serde_json::json!({ "href": href }))).into_response();
@@ -28,14 +60,14 @@ pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request
             if let Some(flash) = ctx.go(&href, "uploaded").headers().get(header::SET_COOKIE) {
                 response.headers_mut().append(header::SET_COOKIE, flash.clone());
             }
-            Ok(response)
+            Ok(Shown::Done(response))
         }
-        Ok(id) => Ok(ctx.go(&format!("/evidence/{id}"), "uploaded")),
-        Err(refusal) if by_script => Ok(problem(&ctx, refusal)),
+        Ok(id) => Ok(Shown::Done(ctx.go(&format!("/evidence/{id}"), "uploaded"))),
+        Err(refusal) if by_script => Ok(Shown::Done(problem(ctx, refusal))),
         Err(refusal @ (Refusal::Missing | Refusal::Name | Refusal::Kind(_) | Refusal::Quota)) => {
             let mut form = FormState::default();
             form.wrong("file", sentence(&ctx.app, &refusal).unwrap_or_default());
-            list_again(&ctx, &person, form).await
+            Ok(Shown::Wrong(form))
         }
         Err(refusal @ (Refusal::TooLarge | Refusal::Told(_))) => Err(error_of(&ctx.app, refusal)),
     }
@@ -49,22 +81,48 @@ pub(super) async fn post_upload(Signed { ctx, person }: Signed, request: Request
 pub(super) async fn api_upload(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     let key = http::repeat::key(&ctx, &person, "/api/v1/evidence", request.headers())?;
-    let Once { answer: id, again } = take(&ctx, &person, permit, request, key).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
+    let once = take(&ctx, &person, permit, request, key, None).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
+    Ok(made(once))
+}
+
+/// Upload a new version of what is there: multipart with the one field `file`
+#[utoipa::path(post, path = "/api/v1/evidence/{id}/versions", tag = "evidence", request_body(content_type = "multipart/form-data"),
+    params(("id" = String, Path, description = "Any version"),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeats with the same key, file and name store nothing twice")),
+    responses((status = 201, body = Uploaded), (status = 403, body = http::openapi::Problem), (status = 404, body = http::openapi::Problem),
+        (status = 413, body = http::openapi::Problem), (status = 415, body = http::openapi::Problem), (status = 422, body = http::openapi::Problem)))]
+pub(super) async fn api_version(Signed { ctx, person }: Signed, Path(id): Path<String>, request: Request) -> Answer {
+    let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
+    let item = named(&ctx, &id).await?;
+    let key = http::repeat::key(&ctx, &person, "/api/v1/evidence/{id}/versions", request.headers())?;
+    let once = take(&ctx, &person, permit, request, key, Some(&item.line_id)).await.map_err(|refusal| error_of(&ctx.app, refusal))?;
+    Ok(made(once))
+}
+
+fn made(Once { answer: id, again }: Once<EvidenceId>) -> Response {
     let mut response = (StatusCode::CREATED, Json(Uploaded { id: id.to_string() })).into_response();
     if let Ok(location) = HeaderValue::from_str(&format!("/api/v1/evidence/{id}")) {
         response.headers_mut().insert(header::LOCATION, location);
     }
-    Ok(http::repeat::marked(response, again))
+    http::repeat::marked(response, again)
 }
 
 /// Receives the one file of a request and commits its item.
-async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Request, key: Option<Key>) -> Result<Once<EvidenceId>, Refusal> {
+async fn take(
+    ctx: &Ctx,
+    person: &PersonId,
+    permit: Permit<Upload>,
+    request: Request,
+    key: Option<Key>,
+    line: Option<&EvidenceId>,
+) -> Result<Once<EvidenceId>, Refusal> {
     let app = &ctx.app;
     if let Err(error) = app.db.ready_for(&permit) {
         return Err(Refusal::Told(error.into()));
     }
     let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
     let terms = Terms {
+        texts: &[],
         extensions: &app.policies.uploads.extensions,
         bytes_max: app.policies.uploads.bytes_max,
         // A token is not sent by a browser on its own, so nobody else can make one send it.
@@ -72,14 +130,22 @@ async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Req
     };
     let file = receive(request, app.blobs.as_ref(), &terms).await?;
     let received = Received { name: file.name, kind: file.kind, incoming: file.incoming, key };
-    super::upload(&app.db, permit, person, received, quota(app)).await.map_err(|error| match error {
+    let done = match line {
+        Some(line) => super::upload_version(&app.db, permit, person, received, quota(app), line).await,
+        None => super::upload(&app.db, permit, person, received, quota(app)).await,
+    };
+    done.map_err(refusal)
+}
+
+pub(super) fn refusal(error: Error) -> Refusal {
+    match error {
         Error::Quota => Refusal::Quota,
-        Error::State | Error::Repeat(_) | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
-    })
+        error => Refusal::Told(told(error)),
+    }
 }
 
 /// What the person reads who chose the file.
-fn sentence(app: &App, refusal: &Refusal) -> Option<String> {
+pub(super) fn sentence(app: &App, refusal: &Refusal) -> Option<String> {
     let uploads = &app.policies.uploads;
     Some(match refusal {
         Refusal::Missing => app.text("error-file-missing", &[]),
@@ -103,7 +169,7 @@ fn size_text(app: &App, bytes: u64) -> String {
 }
 
 /// The refusal as the API tells it.
-fn error_of(app: &App, refusal: Refusal) -> http::Error {
+pub(super) fn error_of(app: &App, refusal: Refusal) -> http::Error {
     let text = sentence(app, &refusal).unwrap_or_default();
     match refusal {
         Refusal::Missing => http::Error::field("file", "is missing"),

@@ -5,6 +5,7 @@ pub mod assets;
 pub mod ctx;
 pub mod download;
 pub mod error;
+pub mod etag;
 pub mod form;
 pub mod gate;
 pub mod headers;

@@ -43,6 +43,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
         "administration",
         &[
             entry("people", "/admin/users", "people", &[Role::Admin]),
+            entry("tags", "/tags", "filter", &[Role::Compliance, Role::Admin]),
             entry("status", "/status", "status", &[Role::Admin]),
             entry("config", "/config", "config", &[Role::Admin]),
         ],

@@ -191,7 +191,7 @@ pub(super) async fn watch_timestamps(app: &App, ways: &Ways, stop: &Cancellation
 }
 
 /// Writes the alert into the outbox, or sends it right away when it cannot be written.
-async fn raise(app: &App, ways: &Ways, alert: &Alert) {
+pub(super) async fn raise(app: &App, ways: &Ways, alert: &Alert) {
     let written = tokio::time::timeout(WRITE_MAX, write(app, alert)).await;
     let why = match written {
         Ok(Ok(())) => return tracing::info!(alert = alert.template(), "an alert was written"),

@@ -5,6 +5,7 @@ mod epoch;
 mod heartbeat;
 mod letter;
 mod mailer;
+mod scrub;
 mod tell;
 
 use std::time::Duration;
@@ -48,7 +49,8 @@ pub async fn run(app: App, back: i64, stop: CancellationToken) {
     let witnesses = alerts::watch_witnesses(&app, &ways, &stop);
     let timestamps = alerts::watch_timestamps(&app, &ways, &stop);
     let told = alerts::keys_back(&app, &ways, back);
-    tokio::join!(told, tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, timestamps, streams, keep_house(&app, &stop));
+    let scrub = scrub::run(&app, &ways, &stop);
+    tokio::join!(scrub, told, tell::run(&app, &ways, &stop), alerts::watch(&app, &ways, &stop), witnesses, timestamps, streams, keep_house(&app, &stop));
 }
 
 /// Gathered entries every minute, sweeps and reminders every hour.
@@ -112,13 +114,19 @@ fn due(last: &mut Micros, now: Micros, period: Micros) -> bool {
     is_due
 }
 
-/// Tells compliance officers of a review that is due.
+/// Tells compliance officers of a review that is due, and owners of evidence that expires.
 async fn remind(app: &App) -> Result<(), Fault> {
     if app.db.in_doubt() {
         return Ok(());
     }
     let officers = identity::holders(&app.db, Role::Compliance).await?;
     review_remind::remind(&app.db, &app.policy, app.policies.review.every_days, &officers).await.context("remind of a review")?;
+    if app.db.leads() {
+        let told = evidence::expiry::remind(&app.db, &app.policy).await.context("remind of what expires")?;
+        if told > 0 {
+            tracing::info!(told, "owners were told of evidence that expires");
+        }
+    }
     Ok(())
 }
 

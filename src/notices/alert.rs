@@ -26,6 +26,8 @@ const UNSIGNED: &str = "alert_unsigned";
 const NO_ROOM: &str = "alert_no_room";
 /// The template of [`Alert::KeysBack`].
 const KEYS_BACK: &str = "alert_keys_back";
+/// The template of [`Alert::EvidenceAltered`].
+const EVIDENCE_ALTERED: &str = "alert_evidence_altered";
 /// What stands between the parts of the trail.
 const BETWEEN: &str = ", ";
 
@@ -92,6 +94,11 @@ pub enum Alert {
         /// How many.
         keys: i64,
     },
+    /// Stored files are not what was uploaded, or are gone.
+    EvidenceAltered {
+        /// How many.
+        files: i64,
+    },
 }
 
 /// Who is told, beside administrators on their page.
@@ -118,6 +125,7 @@ impl Alert {
             Self::NoRoom { .. } => NO_ROOM,
             Self::Unsigned { .. } => UNSIGNED,
             Self::KeysBack { .. } => KEYS_BACK,
+            Self::EvidenceAltered { .. } => EVIDENCE_ALTERED,
         }
     }
 
@@ -135,6 +143,7 @@ impl Alert {
             Self::Unsigned { origin, secs, why } => vec![("origin", origin.clone()), ("secs", secs.to_string()), ("why", (*why).to_owned())],
             Self::NoRoom { free_mib, kept_mib } => vec![("free", free_mib.to_string()), ("kept", kept_mib.to_string())],
             Self::KeysBack { keys } => vec![("keys", keys.to_string())],
+            Self::EvidenceAltered { files } => vec![("files", files.to_string())],
         };
         args.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
@@ -143,7 +152,7 @@ impl Alert {
 /// Is this the template of an alert?
 #[must_use]
 pub fn is_alert(template: &str) -> bool {
-    [INTEGRITY_FAULT, UNWITNESSED, UNTIMED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED, KEYS_BACK].contains(&template)
+    [INTEGRITY_FAULT, UNWITNESSED, UNTIMED, STREAM_LATE, STREAM_FILE, NO_ROOM, UNSIGNED, KEYS_BACK, EVIDENCE_ALTERED].contains(&template)
 }
 
 /// The body of a webhook; none for what has no business outside. Only the values listed here ever leave by it.
@@ -169,6 +178,7 @@ pub fn body(template: &str, made_at: Micros, args: &BTreeMap<String, String>, si
             ("trail.unsigned", data)
         }
         KEYS_BACK => ("erasure.keys_back", serde_json::json!({ "keys": number("keys"), "status_url": format!("{site}/status") })),
+        EVIDENCE_ALTERED => ("evidence.altered", serde_json::json!({ "files": number("files"), "status_url": format!("{site}/status") })),
         STREAM_LATE => {
             let data = serde_json::json!({
                 "sink": value("sink"), "entries": number("entries"), "seconds": number("secs"), "why": value("why"),
@@ -236,9 +246,11 @@ mod tests {
         let unsigned = Alert::Unsigned { origin: "x".into(), secs: 60, why: "timeout" };
         let untimed = Alert::Untimed { origin: "a/audit/1".into(), secs: 90_000 };
         let back = Alert::KeysBack { keys: 2 };
+        let altered = Alert::EvidenceAltered { files: 2 };
         let all = [
             (untimed, "trail.untimed"),
             (back, "erasure.keys_back"),
+            (altered, "evidence.altered"),
             (late, "stream.late"),
             (file, "stream.file"),
             (room, "disk.reserve"),

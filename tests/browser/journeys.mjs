@@ -132,10 +132,18 @@ const journey = async (browser, js) => {
   const pdf = join(server.dir, 'policy <b>bold<i>.pdf');
   writeFileSync(pdf, '%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n');
   await staff.goto(`${server.url}/evidence`);
-  await staff.setInputFiles('[name=file]', pdf);
+  await staff.setInputFiles('#f-file', pdf);
   await staff.locator('form[enctype="multipart/form-data"] button[type=submit]').first().click();
   await staff.waitForURL(/\/evidence\/evd_/, { timeout: 15000 });
   check(`${label}: the upload is shown`, (await staff.locator('main').innerText()).includes('policy <b>bold<i>.pdf'));
+  const artifact = staff.url();
+  await staff.fill('#f-collector', 'Wren Staff');
+  await staff.fill('#f-period_from', '2026-01-01');
+  await submit(staff, '#about button.primary');
+  await submit(staff, 'form[action$="/submit"] button');
+  await officer.goto(artifact);
+  await submit(officer, 'form[action$="/approve"] button');
+  check(`${label}: somebody else approved it`, (await officer.locator('#state').innerText()).includes('Approved by Dana Officer'), officer.url());
 
   await staff.goto(`${server.url}/assess`);
   await staff.fill('[name=name]', 'Core network');
@@ -195,8 +203,8 @@ const tour = async (browser) => {
   const { url, people } = JSON.parse(first);
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
-    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/policies'],
-    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11'],
+    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/tags', '/policies'],
+    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/window', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11', 'desk/objectives/3.13.6%5Ba%5D'],
     messaging: ['/', '/messages', 'message', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported'],
     intake: ['/'],
     signedOut: ['/login', '/login?next=/audit', '/forgot', '/nowhere'],

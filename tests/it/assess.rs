@@ -6,6 +6,7 @@ use countersign::core::clock::DAY;
 use countersign::policy::Role;
 use serde_json::Value;
 
+use crate::artifacts::approve;
 use crate::support::{Reply, TestApp, TestPerson, check};
 
 /// A system with an assessment by r2; gives the assessment's page.
@@ -60,6 +61,8 @@ async fn an_assessment_goes_from_a_system_to_a_verified_objective() {
         person.get(&page).await.expect(200).says("Rests on nothing").says("Weighed by the change board.");
         let file = upload(&person, "board.txt").await;
         person.post(&format!("{page}/link"), &[("evidence", &file), ("method", "examine")]).await.expect(303);
+        person.get(&page).await.expect(200).says("Its evidence is a draft");
+        approve(&person, &file).await;
         person.get(&page).await.expect(200).says("board.txt").says("found to be met, and it rests on something");
         keep(&person, &page, &[("finding", "met"), ("stage", "complete")]).await.expect(303);
         let entry = newest(app, "objective.assess").await;
@@ -266,6 +269,7 @@ async fn the_desk_is_narrowed_by_words_and_by_state() {
         person.get(&format!("{desk}?sort=x")).await.expect(422);
         // What rests on something old is stale.
         let file = upload(&person, "old.txt").await;
+        approve(&person, &file).await;
         person.post(&format!("{page}/link"), &[("evidence", &file), ("method", "examine")]).await.expect(303);
         person.get(&format!("{desk}?show=stale")).await.expect(200).says("Nothing fits");
         app.clock.advance(366 * DAY);

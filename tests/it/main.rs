@@ -5,6 +5,7 @@
 mod support;
 
 mod account;
+mod artifacts;
 mod assess;
 mod bridge;
 mod catalog;
@@ -39,5 +40,6 @@ mod tidy;
 mod timestamp;
 mod trail;
 mod twilio;
+mod upkeep;
 mod viewer;
 mod witness;

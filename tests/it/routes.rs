@@ -97,7 +97,7 @@ fn page_request(route: &Route, path: &str, csrf: Option<&str>) -> Request<Body> 
     if route.method == Method::GET {
         return Request::get(path).body(Body::empty()).expect("a request");
     }
-    if ["/evidence", "/contacts/imports"].contains(&route.path) {
+    if crate::artifacts::MULTIPART.contains(&route.path) {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         return Request::post(path).header(header::CONTENT_TYPE, kind).body(Body::from(multipart(csrf, "file", "a.png", "image/png", PNG))).expect("a request");
     }
@@ -114,7 +114,7 @@ fn api_request(route: &Route, path: &str, token: Option<&str>, n: u8) -> Request
     if route.method == Method::GET {
         return request.body(Body::empty()).expect("a request");
     }
-    if route.path == "/api/v1/evidence" {
+    if crate::artifacts::API_MULTIPART.contains(&route.path) {
         let kind = format!("multipart/form-data; boundary={BOUNDARY}");
         return request.header(header::CONTENT_TYPE, kind).body(Body::from(multipart(None, "file", "a.png", "image/png", PNG))).expect("a request");
     }

@@ -53,7 +53,7 @@ impl Bench {
         let is_right = |token: &str| token == "right";
         let extensions = ["png".to_owned(), "txt".to_owned()];
         let csrf: Option<&(dyn Fn(&str) -> bool + Send + Sync)> = if self.form { Some(&is_right) } else { None };
-        let terms = Terms { extensions: &extensions, bytes_max: self.max, csrf };
+        let terms = Terms { extensions: &extensions, bytes_max: self.max, texts: &[], csrf };
         receive(request.body(body).expect("a request"), &self.blobs, &terms).await
     }
 
@@ -205,7 +205,7 @@ async fn a_body_that_breaks_off_leaves_nothing() {
 #[tokio::test]
 async fn another_content_type_is_refused() {
     let bench = Bench::new(false);
-    let terms = Terms { extensions: &[], bytes_max: 1, csrf: None };
+    let terms = Terms { extensions: &[], bytes_max: 1, texts: &[], csrf: None };
     for (kind, expected) in [("application/json", 415), ("multipart/mixed; boundary=a", 415), ("multipart/form-data", 400)] {
         let request = Request::builder().header(header::CONTENT_TYPE, kind).body(Body::empty()).expect("a request");
         assert_eq!(status(receive(request, &bench.blobs, &terms).await.expect_err(kind)), expected);

@@ -6,6 +6,7 @@ use countersign::policy::Role;
 use serde_json::{Value, json};
 
 use super::{begin, upload};
+use crate::artifacts::approve;
 use crate::support::check;
 
 const SCOPES: [&str; 14] = [
@@ -72,6 +73,7 @@ async fn a_program_describes_begins_assesses_and_reads_why_not() {
         token.post_with(&objective, &json!({ "stage": "complete", "finding": "met" }), &[("if-match", "\"1\"")]).await.expect(200);
         token.post(&format!("{objective}/withdraw"), &json!({ "record": made["id"] })).await.expect(409);
         let file = upload(&person, "weighed.txt").await;
+        approve(&person, &file).await;
         token.post(&format!("{objective}/link"), &json!({ "evidence": file, "method": "examine" })).await.expect(204);
         token.post(&format!("{objective}/link"), &json!({ "evidence": file })).await.expect(409);
         token.post(&format!("{objective}/withdraw"), &json!({ "record": made["id"] })).await.expect(204);
