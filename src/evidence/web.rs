@@ -8,7 +8,8 @@ use serde::Serialize;
 use utoipa::{OpenApi, ToSchema};
 
 use super::{
-    Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Upload, web_content, web_upload,
+    Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Sealed, Upload, web_content,
+    web_upload,
 };
 use crate::core::clock::Micros;
 use crate::core::id::{EvidenceId, PersonId};
@@ -42,6 +43,7 @@ pub fn told(error: Error) -> http::Error {
     match error {
         Error::Quota => http::Error::conflict("quota"),
         Error::State => http::Error::conflict("state"),
+        sealed @ Error::Sealed(_) => http::Error::conflict("sealed").saying(sealed.to_string()),
         Error::Repeat(error) => error.into(),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -226,6 +228,9 @@ async fn get_delete(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answe
     if item.deleted_at.is_some() {
         return Err(Error::State.into());
     }
+    if let Some(sealed) = super::sealed(&ctx.app.db, &item.id).await? {
+        return Err(kept(&ctx.app, &sealed));
+    }
     ctx.page("confirm.html", confirm_page(&ctx.app, &item, FormState::default())).await
 }
 
@@ -242,8 +247,16 @@ async fn post_delete(Signed { ctx, .. }: Signed, Path(id): Path<String>, Posted 
             return ctx.again("confirm.html", confirm_page(&ctx.app, &item, form)).await;
         }
     };
-    super::delete(&ctx.app.db, permit, &item, &reason).await?;
+    match super::delete(&ctx.app.db, permit, &item, &reason).await {
+        Err(Error::Sealed(sealed)) => return Err(kept(&ctx.app, &sealed)),
+        done => done?,
+    }
     Ok(ctx.go(&format!("/evidence/{}", item.id), "evidence-deleted"))
+}
+
+/// A seal stands against the deletion: which, and until when.
+fn kept(app: &App, sealed: &Sealed) -> http::Error {
+    http::Error::conflict("sealed").saying(app.text("error-sealed", &[("seal", sealed.seal_id.as_str()), ("day", &sealed.free_on())]))
 }
 
 fn reason_text(app: &App, error: &TextError) -> String {

@@ -74,7 +74,7 @@ async fn take(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, request: Req
     let received = Received { name: file.name, kind: file.kind, incoming: file.incoming, key };
     super::upload(&app.db, permit, person, received, quota(app)).await.map_err(|error| match error {
         Error::Quota => Refusal::Quota,
-        Error::State | Error::Repeat(_) | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
+        Error::State | Error::Sealed(_) | Error::Repeat(_) | Error::Db(_) | Error::Fault(_) => Refusal::Told(told(error)),
     })
 }
 

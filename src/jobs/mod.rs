@@ -21,7 +21,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{contacts, evidence, identity, messages, retention, sinks};
+use crate::{contacts, evidence, identity, messages, retention, seal, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -119,6 +119,7 @@ async fn remind(app: &App) -> Result<(), Fault> {
     }
     let officers = identity::holders(&app.db, Role::Compliance).await?;
     review_remind::remind(&app.db, &app.policy, app.policies.review.every_days, &officers).await.context("remind of a review")?;
+    seal::affirm::remind(&app.db, &app.policy, &officers).await.context("remind of an affirmation")?;
     Ok(())
 }
 
