@@ -3,6 +3,7 @@
 
     verify.py DIR --key VKEY | --policy FILE [--checkpoint FILE]... [--epoch VKEY]
               [--max-age SECONDS [--now TIME]] [--tsa-roots FILE] [--json]
+    verify.py --seal DIR --key VKEY [--json]
 
 VKEY is the verifier key itself or a file that holds it. Python 3.11 or later and the package `cryptography`.
 
@@ -2430,6 +2431,205 @@ def verify_bundle(export, index, size, chain, tiles, told_by_tiles, acts):
         tiles.fill(index, read, width)
 
 
+# --- Sealed assessments [18] ------------------------------------------------------------------------------------------
+
+SEAL_MAX, SEAL_LOG_MAX, ARTIFACTS_MAX, SEAL_FILES_MAX = 64 << 20, 8 << 20, 10_000, 20_000
+ARTIFACTS_LOG, HASH_LOG = "CMMCAssessmentArtifacts.log", "CMMCAssessmentLogHash.log"
+SEALED = {"seal.json", ARTIFACTS_LOG, HASH_LOG, "SHA256SUMS", "trail/entry.json", "trail/entry.tlog-proof"}
+UNBOUND = {"README.txt", "receipt.html", "trail/vkey"}
+ARTIFACT = re.compile(r"artifacts/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+
+
+def digest_of_file(path):
+    """SHA-256 in hex and length of a file."""
+    hasher, length = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        while chunk := file.read(1 << 16):
+            hasher.update(chunk)
+            length += len(chunk)
+    return hasher.hexdigest(), length
+
+
+def files_of_seal(folder, found, path=""):
+    """Every regular file with its digest; what else is there is a finding."""
+    try:
+        entries = sorted(os.scandir(os.path.join(folder, path)), key=lambda e: e.name)
+    except OSError as why:
+        yield "absent", path or None, f"the folder cannot be read: {why.strerror}"
+        return
+    for entry in entries:
+        name = f"{path}/{entry.name}" if path else entry.name
+        if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
+            yield "wrong", name, "not a regular file"
+        elif entry.is_dir():
+            if name in ("artifacts", "trail"):
+                yield from files_of_seal(folder, found, name)
+            else:
+                yield "wrong", name, "is no part of the seal"
+        elif len(found) >= SEAL_FILES_MAX:
+            yield "wrong", None, f"there are more than {SEAL_FILES_MAX} files"
+            return
+        else:
+            try:
+                found[name] = digest_of_file(entry.path)
+            except OSError as why:
+                yield "absent", name, f"the file cannot be read: {why.strerror}"
+
+
+def table_of(rows):
+    """The log of the DoD's tool over hashes and paths."""
+    lines = [("Algorithm", "Hash", "Path"), ("---------", "----", "----")] + [("SHA256", sum.upper(), path) for sum, path in rows]
+    return "\r\n" + "".join(f"{a:15} {b:70} {c}\r\n" for a, b, c in lines) + "\r\n\r\n"
+
+
+def artifacts_of(seal):
+    """Path, digest and size of each artifact that a seal names."""
+    if not isinstance(seal, dict) or seal.get("format") != "countersign-seal-v1":
+        raise Wrong("`format` is not one that is known here")
+    for key in ("id", "log", "status_date"):
+        if not isinstance(seal.get(key), str):
+            raise Wrong(f"`{key}` is missing or not a string")
+    items = seal.get("artifacts")
+    if not isinstance(items, list) or len(items) > ARTIFACTS_MAX:
+        raise Wrong("`artifacts` is missing, not a list, or too long")
+    rows, names = [], set()
+    for item in items:
+        path, sum, size = (item.get(key) for key in ("file", "sha256", "size")) if isinstance(item, dict) else (None, None, None)
+        if not isinstance(path, str) or not ARTIFACT.fullmatch(path) or path.lower() in names:
+            raise Wrong(f"{quote(path)} is not the path of an artifact, or is there twice")
+        if not isinstance(sum, str) or not re.fullmatch("[0-9a-f]{64}", sum) or type(size) is not int or size < 0:
+            raise Wrong(f"the SHA-256 or the size of {quote(path)} is not one")
+        names.add(path.lower())
+        rows.append((path, sum, size))
+    return rows
+
+
+def root_over(digest, index, size, path):
+    """The root of a tree of this size in which the leaf's hash stands at this index, by its audit path (RFC 9162, 2.1.3.2)."""
+    if index >= size:
+        raise Wrong("the entry is not below the checkpoint's size")
+    place, last = index, size - 1
+    for hash in path:
+        if last == 0:
+            raise Wrong("the proof has too many hashes")
+        if place & 1 or place == last:
+            digest = node_hash(hash, digest)
+            while not place & 1 and place:
+                place, last = place >> 1, last >> 1
+        else:
+            digest = node_hash(digest, hash)
+        place, last = place >> 1, last >> 1
+    if last:
+        raise Wrong("the proof has too few hashes")
+    return digest
+
+
+def prove_entry(leaf, text, key):
+    """Checks that the leaf is in the log that the key signed; gives its place."""
+    head, gap, note = text.partition("\n\n")
+    lines = head.split("\n")
+    if not gap or lines[0] != "c2sp.org/tlog-proof@v1" or len(lines) < 2 or not lines[1].startswith("index ") or len(lines) > 65:
+        raise Wrong("not a proof of the form `c2sp.org/tlog-proof@v1`")
+    if not DECIMAL.fullmatch(lines[1][6:]):
+        raise Wrong("the index is not a number without leading zeros")
+    index = int(lines[1][6:])
+    origin, size, root, _ = open_checkpoint(note.encode("utf-8"), key)
+    if root_over(leaf_hash(leaf), index, size, [hash_of(line) for line in lines[2:]]) != root:
+        raise Wrong("the proof does not lead to the root of its checkpoint")
+    return index
+
+
+def verify_seal(folder, argument):
+    """Findings of an unpacked archive, each a kind, a path and what; and what was read of it."""
+    found, read = {}, {"seal": None, "digest": None, "artifacts_log": None, "artifacts": 0, "artifacts_good": 0, "entry": None}
+    findings = list(files_of_seal(folder, found))
+
+    def bytes_of(path, limit):
+        if path not in found:
+            raise Absent("the file is missing")
+        with open(os.path.join(folder, path), "rb") as file:
+            raw = file.read(limit + 1)
+        if len(raw) > limit:
+            raise Wrong(f"longer than {limit} bytes")
+        return raw
+
+    def trying(path, act):
+        try:
+            return act()
+        except (Wrong, Absent) as why:
+            findings.append(("wrong" if isinstance(why, Wrong) else "absent", path, str(why)))
+
+    seal = trying("seal.json", lambda: read_json(bytes_of("seal.json", SEAL_MAX)))
+    rows = None if seal is None else trying("seal.json", lambda: artifacts_of(seal))
+    if rows is None:
+        return findings, read
+    read.update(seal=seal["id"], digest=found["seal.json"][0], artifacts=len(rows))
+    for path, sum, size in rows:
+        if path not in found:
+            findings.append(("absent", path, "the artifact is missing"))
+        elif found[path] != (sum, size):
+            findings.append(("wrong", path, "is not what was sealed"))
+        else:
+            read["artifacts_good"] += 1
+    known = SEALED | UNBOUND | {path for path, _, _ in rows}
+    findings += [("wrong", path, "is no part of the seal") for path in found if path not in known]
+    log = table_of((sum, path) for path, sum, _ in rows).encode("ascii")
+    read["artifacts_log"] = hashlib.sha256(log).hexdigest()
+    for path, expected in ((ARTIFACTS_LOG, log), (HASH_LOG, table_of([(read["artifacts_log"], ARTIFACTS_LOG)]).encode("ascii"))):
+        raw = trying(path, lambda: bytes_of(path, SEAL_LOG_MAX))
+        if raw is not None and raw != expected:
+            findings.append(("wrong", path, "is not the log of this seal"))
+    sums = trying("SHA256SUMS", lambda: bytes_of("SHA256SUMS", SEAL_LOG_MAX))
+    named = dict(reversed(line.split("  ", 1)) for line in (sums or b"").decode("utf-8", "replace").splitlines() if "  " in line)
+    for path, sum in named.items():
+        if path not in found:
+            findings.append(("absent", path, "is named by SHA256SUMS and missing"))
+        elif found[path][0] != sum:
+            findings.append(("wrong", path, "is not what SHA256SUMS says"))
+    if sums is not None:
+        findings += [("wrong", "SHA256SUMS", f"does not name {quote(path)}") for path in found if path not in named and path != "SHA256SUMS"]
+
+    def entry():
+        leaf = bytes_of("trail/entry.json", 65_535)
+        text = bytes_of("trail/entry.tlog-proof", 131_072).decode("utf-8", "replace")
+        place = prove_entry(leaf, text, read_key(argument))
+        body, wrong = judge(leaf, seal["log"], place)
+        if wrong:
+            raise Wrong(wrong)
+        data = body.get("data", {})
+        expected = {
+            "action": (body["action"], "assessment.seal"),
+            "outcome": (body["outcome"], "ok"),
+            "resource.id": (body["resource"].get("id"), seal["id"]),
+            "data.digest": (data.get("digest"), read["digest"]),
+            "data.artifacts_log": (data.get("artifacts_log"), read["artifacts_log"]),
+            "data.status_date": (data.get("status_date"), seal["status_date"]),
+        }
+        for name, (is_, must) in expected.items():
+            if is_ != must:
+                raise Wrong(f"`{name}` is {quote(is_)} where the seal is {quote(must)}")
+        read["entry"] = place
+
+    trying("trail/entry.json", entry)
+    return findings, read
+
+
+def report_seal(folder, argument, as_json):
+    """Prints what is found of a seal; gives the exit status."""
+    findings, read = verify_seal(folder, argument)
+    kinds = {kind for kind, _, _ in findings}
+    status = 1 if "wrong" in kinds else 2 if kinds else 0
+    shown = [{"kind": kind, "path": path and clean(path), "what": clean(what)} for kind, path, what in findings[:FINDINGS_MAX]]
+    if as_json:
+        print(json.dumps({**read, "exit": status, "findings": shown, "findings_total": len(findings)}, sort_keys=True, separators=(",", ":")))
+        return status
+    print(["OK: the seal is whole, and every file is as it was sealed", "WRONG: something is not as it was sealed", "INCOMPLETE: something is missing"][status])
+    for finding in shown:
+        print(f"  - {finding['path'] or folder}: {finding['what']}")
+    print(f"{read['artifacts_good']} of {read['artifacts']} artifacts are as they were sealed; entry {read['entry']}")
+    return status
+
+
 class Once(argparse.Action):
     """An option that may be given one time only."""
 
@@ -2454,7 +2654,8 @@ def now(text):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Verify an exported audit trail.", allow_abbrev=False)
-    parser.add_argument("dir", metavar="DIR", help="the folder that was exported")
+    parser.add_argument("dir", metavar="DIR", nargs="?", help="the folder that was exported")
+    parser.add_argument("--seal", metavar="DIR", action=Once, help="the unpacked archive of a sealed assessment, in place of an export")
     parser.add_argument("--key", metavar="VKEY", action=Once, help="the verifier key, or a file with it")
     parser.add_argument("--policy", metavar="FILE", action=Once, help="whom to trust: logs, witnesses and a quorum")
     parser.add_argument("--checkpoint", metavar="FILE", action="append", default=[], help="a checkpoint kept from earlier")
@@ -2466,6 +2667,13 @@ def main(arguments=None):
     chosen = parser.parse_args(arguments)
     if Ed25519PublicKey is None:
         parser.error("the package `cryptography` is missing; install it (Debian: python3-cryptography)")
+    if chosen.seal is not None:
+        others = (chosen.dir, chosen.policy, chosen.epoch, chosen.max_age, chosen.now, chosen.tsa_roots)
+        if chosen.key is None or chosen.checkpoint or any(other is not None for other in others):
+            parser.error("--seal takes a folder, --key and --json alone")
+        return report_seal(chosen.seal, chosen.key, chosen.json)
+    if chosen.dir is None:
+        parser.error("no folder is given")
     if chosen.key is None and chosen.policy is None:
         parser.error("neither --key nor --policy is given")
     if chosen.max_age is not None and chosen.policy is None:

@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
+use crate::{assess, contacts, demo, evidence, identity, messages, operate, plans, retention, seal, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,21 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS]
-        .concat()
+    [
+        identity::ACTS,
+        evidence::ACTS,
+        assess::ACTS,
+        plans::ACTS,
+        seal::ACTS,
+        contacts::ACTS,
+        messages::ACTS,
+        trail::ACTS,
+        retention::ACTS,
+        operate::ACTS,
+        demo::ACTS,
+        sinks::ACTS,
+    ]
+    .concat()
 }
 
 /// Every route of the server.
@@ -91,6 +104,8 @@ pub fn routes() -> Routes {
         .and(identity::web::routes())
         .and(evidence::web::routes())
         .and(assess::web::routes())
+        .and(plans::web::routes())
+        .and(seal::web::routes())
         .and(contacts::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
@@ -354,6 +369,8 @@ pub fn statements() -> Vec<&'static str> {
         identity::sql::ALL,
         evidence::sql::ALL,
         assess::sql::ALL,
+        plans::sql::ALL,
+        seal::sql::ALL,
         contacts::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,

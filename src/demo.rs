@@ -155,6 +155,10 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
             approve_samples(app, &actor, &officer).await?;
         }
         crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
+        crate::plans::demo_samples(app, &actor).await.context("sample plan")?;
+    }
+    if let Some(actor) = actor(Role::Compliance) {
+        crate::seal::demo_samples(app, &actor).await.context("sample seal")?;
     }
     if let Some(actor) = actor(Role::Messaging) {
         crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;

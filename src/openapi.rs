@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, contacts, evidence, identity, messages, operate, retention, trail};
+use crate::{assess, contacts, evidence, identity, messages, operate, plans, retention, seal, trail};
 
 /// The whole document.
 #[must_use]
@@ -11,6 +11,8 @@ pub fn document() -> OpenApi {
         identity::web::api_doc(),
         evidence::web::api_doc(),
         assess::api_doc(),
+        plans::api_doc(),
+        seal::api_doc(),
         contacts::api::api_doc(),
         messages::api::api_doc(),
         trail::api_doc(),

@@ -39,6 +39,7 @@ pub use crate::evidence::Method;
 pub use comment::{COMMENT_CHARS_MAX, Comment, MENTION, comment, comments};
 pub use samples::demo_samples;
 pub use web_api::api_doc;
+pub use web_requirement::refusal_text;
 
 /// Characters of a note, a justification, a description.
 pub const TEXT_CHARS_MAX: usize = 4000;

@@ -16,6 +16,7 @@ use super::{
 use crate::catalog::{Catalog, Objective, Requirement};
 use crate::core::clock::Micros;
 use crate::core::id::AssessmentId;
+use crate::db::Db;
 use crate::http::ctx::encode;
 use crate::http::{self, App, Ctx, FormState, Routes, Rule};
 use crate::policy::{Act, On, Permit};
@@ -56,7 +57,8 @@ pub fn routes() -> Routes {
 }
 
 /// How an error of this slice is told when no form shows it.
-pub(super) fn told(app: &App, error: Error) -> http::Error {
+#[must_use]
+pub fn told(app: &App, error: Error) -> http::Error {
     match error {
         Error::Text { field, error } => http::Error::field(field, error.to_string()),
         Error::Field { field, code } => http::Error::field(field, app.text(&format!("error-{code}"), &[])),
@@ -144,29 +146,39 @@ impl Named {
 
     /// Everything that is known of it.
     pub async fn known(&self, ctx: &Ctx) -> Result<Known, http::Error> {
-        let (db, id) = (&ctx.app.db, &self.assessment.id);
-        let read = async {
-            Ok::<_, Error>(Known {
-                states: state::all(db, id).await?,
-                parts: state::parts(db, id).await?,
-                links: proof::links(db, id, None).await?,
-                records: proof::records(db, id, None).await?,
-            })
-        };
-        read.await.map_err(|e| told(&ctx.app, e))
+        Known::of(&ctx.app.db, &self.assessment.id).await.map_err(|e| told(&ctx.app, e))
     }
 }
 
 /// Everything that is known of an assessment.
-pub(super) struct Known {
+#[derive(Debug)]
+pub struct Known {
+    /// Of its objectives.
     pub states: Vec<State>,
+    /// Requirements met in part, with why.
     pub parts: Vec<(String, String)>,
+    /// Links to evidence.
     pub links: Vec<Linked>,
+    /// Interviews, tests and examinations.
     pub records: Vec<Recorded>,
 }
 
 impl Known {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of(db: &Db, id: &AssessmentId) -> Result<Self, Error> {
+        Ok(Self {
+            states: state::all(db, id).await?,
+            parts: state::parts(db, id).await?,
+            links: proof::links(db, id, None).await?,
+            records: proof::records(db, id, None).await?,
+        })
+    }
+
     /// What follows from it.
+    #[must_use]
     pub fn whole<'a>(&'a self, catalog: &'a Catalog) -> Whole<'a> {
         whole(catalog, &self.states, &self.parts, &self.links, &self.records)
     }

@@ -50,7 +50,8 @@ struct RequirementPage {
 }
 
 /// What a refusal of a plan says.
-pub(super) fn refusal_text(app: &App, refusal: &poam::Refusal) -> String {
+#[must_use]
+pub fn refusal_text(app: &App, refusal: &poam::Refusal) -> String {
     let value = refusal.value.unwrap_or(0).to_string();
     let id = refusal.requirement.as_deref().unwrap_or_default();
     app.text(&format!("poam-{}", refusal.code.replace('_', "-")), &[("id", id), ("value", &value), ("min", &poam::SCORE_MIN.to_string())])

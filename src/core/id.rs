@@ -49,6 +49,11 @@ macro_rules! for_each_id {
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
+        $then!(SealId, "sel");
+        $then!(GrantId, "grn");
+        $then!(PlanId, "poa");
+        $then!(OperationalId, "opa");
+        $then!(AffirmationId, "aff");
     };
 }
 
@@ -201,7 +206,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (27, 27));
+        assert_eq!((prefixes.len(), kinds), (32, 32));
     }
 
     proptest! {

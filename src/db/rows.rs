@@ -54,6 +54,13 @@ const TABLES: &[Table] = &[
     table!("objective_link", "evidence_id", "assessment_id"),
     table!("objective_record", "id", "id"),
     table!("objective_comment", "id", "id"),
+    table!("plan_item", "id", "id"),
+    table!("plan_clock", "assessment_id", "assessment_id"),
+    table!("operational_plan", "id", "id"),
+    table!("seal", "id", "id"),
+    table!("seal_artifact", "evidence_id", "seal_id"),
+    table!("seal_grant", "id", "id"),
+    table!("affirmation", "id", "id"),
     table!("contact", "id", "import_id"),
     table!("contact_list", "id", "id"),
     // Imported in batches, merged by contact, or changed by list.

@@ -28,9 +28,10 @@ pub use sweep::sweep;
 
 use crate::blobs::Incoming;
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::{EvidenceId, PersonId};
+use crate::core::id::{EvidenceId, PersonId, SealId};
 use crate::core::text::{TextError, fold};
 use crate::db::{Db, DbError, Detail, Outcome};
+use crate::http::templates::both_times;
 use crate::policy::{On, Permit, Resource};
 use crate::repeat::{self, Key, Once};
 use kind::Kind;
@@ -198,6 +199,9 @@ pub enum Error {
         /// The text is `error-<code>`.
         code: &'static str,
     },
+    /// A seal keeps it until its day.
+    #[error("seal `{}` keeps it; it can be deleted from {} on", .0.seal_id, .0.free_on())]
+    Sealed(Sealed),
     /// The request came before.
     #[error(transparent)]
     Repeat(#[from] repeat::Error),
@@ -320,14 +324,45 @@ pub async fn altered(db: &Db, permit: Permit<Download>, item: &Evidence, found: 
     Ok(())
 }
 
+crate::row! {
+    /// The seal that keeps an item longest.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Sealed {
+        /// Its id.
+        pub seal_id: SealId,
+        /// Until when it does.
+        pub retain_until: i64,
+    }
+}
+
+impl Sealed {
+    /// The first day on which it does not any more, as in 2032-01-16.
+    #[must_use]
+    pub fn free_on(&self) -> String {
+        both_times(self.retain_until, "UTC").0.chars().take(10).collect()
+    }
+}
+
+/// The seal that keeps an item now, if one does.
+///
+/// # Errors
+/// When the database fails.
+pub async fn sealed(db: &Db, id: &EvidenceId) -> Result<Option<Sealed>, Fault> {
+    db.query(sql::SEALED).bind(id).bind(db.clock().now()).optional().await.context("look for a seal")
+}
+
 /// Deletes an item: nobody gets its file any more, its row and its hash stay. The file itself is left for the sweep, which
 /// spares it while another item has the same content.
 ///
 /// # Errors
-/// [`Error::State`] when it is deleted already.
+/// [`Error::Sealed`]; [`Error::State`] when it is deleted already.
 pub async fn delete(db: &Db, permit: Permit<Delete>, item: &Evidence, reason: &str) -> Result<(), Error> {
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
+    tx.query(sql::LOCK_SEAL).execute().await?;
+    if let Some(sealed) = tx.query(sql::SEALED).bind(&item.id).bind(now).optional().await? {
+        return Err(Error::Sealed(sealed));
+    }
     if tx.write(sql::DELETE).bind(&item.id).bind(&item.owner_id).bind(now).bind(reason).execute().await? != 1 {
         return Err(Error::State);
     }

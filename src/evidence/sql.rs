@@ -22,8 +22,14 @@ pub const USAGE: &str = "select cast(coalesce(sum(u.size), 0) as bigint) as byte
 pub const LOCK_QUOTA: &str = "insert into fixed (name, value) values ('quota_lock', '') on conflict (name) do update set value = excluded.value";
 pub const INSERT: &str =
     "insert into evidence (id, owner_id, name, name_fold, kind, size, sha256, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $1)";
-pub const DELETE: &str = "update evidence set deleted_at = $4, deleted_because = $5, last_audit_id = $1 where id = $2 and owner_id = $3 and deleted_at is null";
-pub const NAMED: &str = "select count(*) from (select id from evidence where sha256 = $1 and deleted_at is null limit 1) e";
+pub const DELETE: &str = "update evidence set deleted_at = $4, deleted_because = $5, last_audit_id = $1 where id = $2 and owner_id = $3 and deleted_at is null and not exists (select 1 from seal_artifact s where s.evidence_id = $2 and s.retain_until > $4)";
+/// Who deletes evidence and who seals an assessment wait for each other here.
+pub const LOCK_SEAL: &str = "insert into fixed (name, value) values ('seal_lock', '') on conflict (name) do update set value = excluded.value";
+/// The seal that keeps an item longest, and until when.
+pub const SEALED: &str =
+    "select seal_id, retain_until from seal_artifact where evidence_id = $1 and retain_until > $2 order by retain_until desc, seal_id limit 1";
+/// Is a file named by a live item, or by a seal whose time is not over?
+pub const NAMED: &str = "select (select count(*) from (select id from evidence where sha256 = $1 and deleted_at is null limit 1) e) + (select count(*) from (select place from seal_artifact where sha256 = $1 and retain_until > $2 limit 1) s)";
 pub const UPLOAD_SEQ: &str = "select c.seq from audit_event e join audit_chain c on c.event_id = e.id where e.object_id = $1 and e.action = 'evidence.upload' and e.outcome = 'ok' and c.log = $2 order by e.id limit 1";
 
 /// A version with the names of those who had to do with it, as `Artifact` reads it.
@@ -92,6 +98,8 @@ pub const ALL: &[&str] = &[
     LOCK_QUOTA,
     INSERT,
     DELETE,
+    LOCK_SEAL,
+    SEALED,
     NAMED,
     UPLOAD_SEQ,
     ARTIFACT,

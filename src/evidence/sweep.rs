@@ -1,4 +1,4 @@
-//! Removes stored files that no live item names: of deleted items, and of uploads that were never committed.
+//! Removes stored files that no live item and no seal in force names: of deleted items, and of uploads never committed.
 //! Must stay true: a file that an upload has just made durable is never removed before its item is committed.
 
 use tokio::sync::{RwLock, RwLockReadGuard};
@@ -85,7 +85,7 @@ impl Run<'_> {
     }
 
     async fn is_named(&self, name: &str) -> Result<bool, Fault> {
-        let live: i64 = self.db.query(sql::NAMED).bind(name).scalar().await.context("look for the item of a file")?;
+        let live: i64 = self.db.query(sql::NAMED).bind(name).bind(self.db.clock().now()).scalar().await.context("look for the item of a file")?;
         Ok(live > 0)
     }
 

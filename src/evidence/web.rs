@@ -9,7 +9,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::artifact::today;
 use super::{
-    Delete, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, State, Upload, tags, web_about,
+    Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Sealed, State, Upload, tags, web_about,
     web_about_api, web_bulk, web_content, web_tags, web_upload,
 };
 use crate::core::clock::Micros;
@@ -55,6 +55,7 @@ pub fn told(error: Error) -> http::Error {
         Error::Changed => http::Error::new(axum::http::StatusCode::PRECONDITION_FAILED, "changed"),
         Error::Text { field, error } => http::Error::field(field, error.to_string()),
         Error::Field { field, code } => http::Error::field(field, code),
+        sealed @ Error::Sealed(_) => http::Error::conflict("sealed").saying(sealed.to_string()),
         Error::Repeat(error) => error.into(),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -228,6 +229,9 @@ async fn get_delete(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answe
     if item.deleted_at.is_some() {
         return Err(Error::State.into());
     }
+    if let Some(sealed) = super::sealed(&ctx.app.db, &item.id).await? {
+        return Err(kept(&ctx.app, &sealed));
+    }
     ctx.page("confirm.html", confirm_page(&ctx.app, &item, FormState::default())).await
 }
 
@@ -244,8 +248,16 @@ async fn post_delete(Signed { ctx, .. }: Signed, Path(id): Path<String>, Posted 
             return ctx.again("confirm.html", confirm_page(&ctx.app, &item, form)).await;
         }
     };
-    super::delete(&ctx.app.db, permit, &item, &reason).await?;
+    match super::delete(&ctx.app.db, permit, &item, &reason).await {
+        Err(Error::Sealed(sealed)) => return Err(kept(&ctx.app, &sealed)),
+        done => done?,
+    }
     Ok(ctx.go(&format!("/evidence/{}", item.id), "evidence-deleted"))
+}
+
+/// A seal stands against the deletion: which, and until when.
+fn kept(app: &App, sealed: &Sealed) -> http::Error {
+    http::Error::conflict("sealed").saying(app.text("error-sealed", &[("seal", sealed.seal_id.as_str()), ("day", &sealed.free_on())]))
 }
 
 fn reason_text(app: &App, error: &TextError) -> String {

@@ -31,6 +31,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
             entry("home", "/", "home", &[]),
             entry("evidence", "/evidence", "evidence", &[Role::Contributor, Role::Compliance]),
             entry("assess", "/assess", "check", &[Role::Contributor, Role::Compliance]),
+            entry("seals", "/seals", "seal", &[Role::Contributor, Role::Compliance, Role::Assessor]),
             entry("contacts", "/contacts", "people", &[Role::Messaging]),
             entry("messages", "/messages", "message", &[Role::Messaging]),
         ],

@@ -22,7 +22,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{contacts, evidence, identity, messages, retention, sinks};
+use crate::{contacts, evidence, identity, messages, retention, seal, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -127,6 +127,7 @@ async fn remind(app: &App) -> Result<(), Fault> {
             tracing::info!(told, "owners were told of evidence that expires");
         }
     }
+    seal::affirm::remind(&app.db, &app.policy, &officers).await.context("remind of an affirmation")?;
     Ok(())
 }
 

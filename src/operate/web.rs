@@ -322,7 +322,7 @@ mod tests {
             check-witness-trouble-remedy check-witness-stale check-witness-stale-remedy \
             check-stream check-stream-ok check-stream-failed check-stream-failed-remedy check-stream-late check-stream-late-remedy \
             notice-alert-stream-late notice-alert-stream-file check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy \
-            notice-alert-integrity-fault notice-review-due \
+            notice-alert-integrity-fault notice-review-due notice-affirmation-due \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

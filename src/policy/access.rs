@@ -10,7 +10,7 @@ use super::{Act, Actor, Denied, Need, On, Permit, Resource as _, Role, Who};
 /// Circles wider than a role that `allow` may name.
 const CIRCLES: [&str; 4] = ["anyone", "person", "console", "system"];
 /// The closed set of conditions.
-const CONDITIONS: [&str; 4] = ["oneself", "author", "not_owner", "last_admin"];
+const CONDITIONS: [&str; 5] = ["oneself", "author", "not_owner", "last_admin", "outside_window"];
 
 /// Why a policy cannot be used. Each sentence names the place.
 #[derive(Debug, thiserror::Error)]
@@ -179,6 +179,7 @@ fn stands_against(condition: &str, actor: &Actor, on: &On) -> bool {
         "author" => me.is_some() && on.author.as_ref() == me,
         "not_owner" => me.is_none() || on.owner.as_ref() != me,
         "last_admin" => on.last_admin,
+        "outside_window" => on.outside_window,
         _ => true,
     }
 }

@@ -34,6 +34,8 @@ pub struct On {
     pub author: Option<PersonId>,
     /// Doing this would leave no administrator.
     pub last_admin: bool,
+    /// An outsider asks beyond the time or the thing they were given.
+    pub outside_window: bool,
     /// Whose personal values the act touches, when that is not the actor: the key they are sealed under.
     pub subject: Option<String>,
 }

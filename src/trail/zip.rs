@@ -37,7 +37,7 @@ fn crc(sum: u32, bytes: &[u8]) -> u32 {
 
 /// An archive in the making.
 #[derive(Debug, Default)]
-pub(super) struct Zip {
+pub struct Zip {
     /// Bytes given out.
     offset: u64,
     directory: Vec<u8>,
@@ -48,6 +48,7 @@ pub(super) struct Zip {
 
 impl Zip {
     /// A whole file.
+    #[must_use]
     pub fn file(&mut self, path: &str, bytes: &[u8]) -> Vec<u8> {
         let (begun, sum, size) = (self.offset, crc(0, bytes), bytes.len() as u64);
         let mut out = local(path, UTF8, sum, u32::try_from(size).unwrap_or(u32::MAX), &[]);
@@ -58,6 +59,7 @@ impl Zip {
     }
 
     /// Begins a file whose size is not known yet.
+    #[must_use]
     pub fn begin(&mut self, path: &str) -> Vec<u8> {
         let mut wide = Vec::new();
         words(&mut wide, &[1, 16]);
@@ -78,6 +80,7 @@ impl Zip {
     }
 
     /// Ends the file that was begun.
+    #[must_use]
     pub fn end_file(&mut self) -> Vec<u8> {
         let Some((path, begun, sum, size)) = self.open.take() else { return Vec::new() };
         let mut out = b"PK\x07\x08".to_vec();
@@ -122,6 +125,7 @@ impl Zip {
     }
 
     /// The directory, which ends the archive.
+    #[must_use]
     pub fn end(self) -> Vec<u8> {
         let (at, size) = (self.offset, self.directory.len() as u64);
         let mut out = self.directory;
@@ -223,7 +227,7 @@ mod tests {
     fn a_place_beyond_four_gigabytes_has_its_wide_field() {
         let begun = 5_u64 << 30;
         let mut zip = Zip { offset: begun, ..Zip::default() };
-        zip.file("a", b"x");
+        assert!(!zip.file("a", b"x").is_empty());
         let directory = zip.directory.clone();
         assert_eq!(&directory[42..46], &[0xff; 4], "the narrow place");
         assert_eq!(&directory[47..51], &[1, 0, 8, 0]);

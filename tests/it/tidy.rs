@@ -23,6 +23,8 @@ const ORDER: &[&[&str]] = &[
     &["contacts"],
     &["evidence", "messages", "trail", "retention"],
     &["assess"],
+    &["plans"],
+    &["seal"],
     &["operate"],
     &["demo"],
     &["openapi", "orphans"],

@@ -19,6 +19,7 @@ use countersign_audit::verify::{
     kept::{self, Got, KEPT_MAX, Kept},
     moment,
     policy::{POLICY_BYTES_MAX, Policy},
+    seal::{self, Trust},
     stamped,
     vkey::Vkey,
     witnessed::Fresh,
@@ -33,13 +34,17 @@ Examples:
   countersign-verify export/ --policy auditor.policy --max-age 86400
   countersign-verify export/ --key auditor.vkey --checkpoint kept/2026-10 --checkpoint kept/2026-11
   countersign-verify export/ --key auditor.vkey --tsa-roots tsa.pem
+  countersign-verify --seal cmmc-seal/ --key auditor.vkey
   countersign-verify export/ --key auditor.vkey --json | jq .integrity
 
 Usage: countersign-verify DIR --key VKEY | --policy FILE [--checkpoint FILE]...
                           [--epoch VKEY] [--max-age SECONDS [--now TIME]] [--tsa-roots FILE]
                           [--json]
+       countersign-verify --seal DIR --key VKEY | --policy FILE [--json]
 
   DIR                folder with `checkpoint` and `tile/entries/...`
+  --seal DIR         the unpacked archive of a sealed assessment, checked in place of
+                     an export: every artifact, both logs, and its entry of the trail
   --key VKEY         verifier key, or a file that holds it; get it from the operator
                      in person or on paper, never from DIR
   --policy FILE      whom to trust: logs, witnesses, and how many of them must have
@@ -73,6 +78,7 @@ enum Command {
     Help,
     Version,
     Verify { dir: OsString, ask: Box<Ask>, json: bool },
+    Seal { dir: OsString, trust: Trust, json: bool },
 }
 
 fn main() -> ExitCode {
@@ -81,6 +87,11 @@ fn main() -> ExitCode {
         Ok(Command::Version) => print(concat!("countersign-verify ", env!("CARGO_PKG_VERSION"), "\n"), 0),
         Ok(Command::Verify { dir, ask, json }) => {
             let report = bundle::examine(Path::new(&dir), &ask);
+            let text = if json { report.to_json() } else { report.to_text() };
+            print(&text, report.exit_code())
+        }
+        Ok(Command::Seal { dir, trust, json }) => {
+            let report = seal::examine(Path::new(&dir), &trust);
             let text = if json { report.to_json() } else { report.to_text() };
             print(&text, report.exit_code())
         }
@@ -95,6 +106,7 @@ fn main() -> ExitCode {
 #[derive(Default)]
 struct Words {
     dir: Option<OsString>,
+    seal: Option<OsString>,
     key: Option<OsString>,
     policy: Option<OsString>,
     epoch: Option<OsString>,
@@ -115,7 +127,7 @@ fn command(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
             Some("--json") => words.json = true,
             Some(option) if option.starts_with('-') => {
                 let (name, joined) = option.split_once('=').map_or((option, None), |(name, value)| (name, Some(OsString::from(value))));
-                if !["--key", "--policy", "--checkpoint", "--epoch", "--max-age", "--now", "--tsa-roots"].contains(&name) {
+                if !["--seal", "--key", "--policy", "--checkpoint", "--epoch", "--max-age", "--now", "--tsa-roots"].contains(&name) {
                     return Err(format!("unknown option `{option}`"));
                 }
                 let value = joined.or_else(|| args.next()).ok_or_else(|| format!("`{name}` needs a value"))?;
@@ -134,6 +146,7 @@ fn command(args: impl Iterator<Item = OsString>) -> Result<Command, String> {
 impl Words {
     fn option(&mut self, name: &str, value: OsString) -> Result<(), String> {
         let once = match name {
+            "--seal" => &mut self.seal,
             "--key" => &mut self.key,
             "--policy" => &mut self.policy,
             "--epoch" => &mut self.epoch,
@@ -150,6 +163,17 @@ impl Words {
     }
 
     fn command(self) -> Result<Command, String> {
+        if let Some(dir) = self.seal {
+            if self.dir.is_some() || self.epoch.is_some() || self.max_age.is_some() || self.now.is_some() || self.tsa_roots.is_some() || !self.kept.is_empty() {
+                return Err("`--seal` takes a folder, `--key` or `--policy`, and `--json` alone".to_owned());
+            }
+            let trust = match (self.key, self.policy) {
+                (Some(key), None) => Trust::Key(Box::new(read_key(&key, "key"))),
+                (None, Some(policy)) => Trust::Policy(Box::new(read_policy(&policy))),
+                _ => return Err("`--seal` needs either `--key` or `--policy`; a seal cannot vouch for itself".to_owned()),
+            };
+            return Ok(Command::Seal { dir, trust, json: self.json });
+        }
         let dir = self.dir.ok_or("no folder is given")?;
         if self.key.is_none() && self.policy.is_none() {
             return Err("neither `--key` nor `--policy` is given; a log cannot vouch for itself".to_owned());

@@ -26,6 +26,8 @@ pub mod proof;
 pub mod pruned;
 mod quick;
 pub mod report;
+pub mod seal;
+mod seal_report;
 mod show;
 mod signature;
 pub mod stamped;
