@@ -9,7 +9,7 @@ use utoipa::{OpenApi, ToSchema};
 
 use super::artifact::today;
 use super::{
-    Delete, Download, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Sealed, State, Upload, tags, web_about,
+    Delete, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Sealed, State, Upload, tags, web_about,
     web_about_api, web_bulk, web_content, web_tags, web_upload,
 };
 use crate::core::clock::Micros;
