@@ -147,11 +147,12 @@ fn actor_of(person: &TestPerson<'_>, role: Role) -> Actor {
     Actor { who, roles: vec![role], scopes: None, fresh: true, origin: Origin::default() }
 }
 
-/// Puts back the time at which the file was stored, by a day.
+/// Puts back the time at which a file was stored, by two hours.
 fn age(app: &TestApp, sha256: &str) {
     let path = app.data().join("blobs").join(&sha256[..2]).join(sha256);
     let file = std::fs::File::options().write(true).open(path).expect("the file");
-    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(86_400)).expect("its time");
+    let stored = file.metadata().and_then(|m| m.modified()).expect("its time");
+    file.set_modified(stored - std::time::Duration::from_secs(2 * 3600)).expect("its time");
 }
 
 #[tokio::test]
