@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
+use crate::{assess, campaigns, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,20 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS]
-        .concat()
+    [
+        identity::ACTS,
+        evidence::ACTS,
+        assess::ACTS,
+        contacts::ACTS,
+        messages::ACTS,
+        campaigns::ACTS,
+        trail::ACTS,
+        retention::ACTS,
+        operate::ACTS,
+        demo::ACTS,
+        sinks::ACTS,
+    ]
+    .concat()
 }
 
 /// Every route of the server.
@@ -93,6 +105,7 @@ pub fn routes() -> Routes {
         .and(assess::web::routes())
         .and(contacts::web::routes())
         .and(messages::web::routes())
+        .and(campaigns::web::routes())
         .and(trail::web::routes())
         .and(retention::web::routes())
         .and(demo::routes())
@@ -282,8 +295,9 @@ impl Installation {
         // Before anybody is served: what an old copy of the keys brought back is gone again.
         let found = retention::erase::finish(&app.db, true).await?;
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
-        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &messages::warden::Nobody, self.stop.clone()));
+        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &campaigns::warden::OfCampaigns, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
+        self.tasks.spawn(campaigns::engine::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())
@@ -355,6 +369,7 @@ pub fn statements() -> Vec<&'static str> {
         assess::sql::ALL,
         contacts::sql::ALL,
         messages::sql::ALL,
+        campaigns::sql::ALL,
         trail::sql::ALL,
         retention::sql::ALL,
         operate::sql::ALL,

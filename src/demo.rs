@@ -152,9 +152,13 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
         evidence_samples(app, &actor).await?;
         crate::assess::demo_samples(app, &actor).await.context("sample assessment")?;
     }
+    let officer = actor(Role::Compliance);
     if let Some(actor) = actor(Role::Messaging) {
         crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
+        if let Some(other) = officer {
+            crate::campaigns::demo_samples(app, &actor, &other).await.context("sample campaigns")?;
+        }
     }
     Ok(())
 }

@@ -269,6 +269,7 @@ pub static KEYS: &[Key] = &[
     key("twilio.api_url", Text, Value("https://api.twilio.com"), "Where the API of Twilio is."),
     key("twilio.validity_secs", Integer(60, 36_000), Value("14400"), "How long a message may wait at Twilio until it is delivered or dies."),
     key("twilio.per_second", Integer(1, 1000), Value("10"), "How many messages are handed to Twilio in a second, at most."),
+    key("campaigns.segment_price", Text, Unset("0.0083 USD"), "What one part of a message costs, for the estimate of a campaign."),
     key("sandbox.enabled", Bool, Value("false"), "Whether the built-in gateway that only pretends to send may be used."),
     key("sandbox.delay_ms", Integer(0, 60_000), Value("400"), "How long the pretended gateway takes for a message."),
     key("sandbox.failure_percent", Integer(0, 100), Value("10"), "How many of a hundred messages it fails."),

@@ -49,6 +49,9 @@ macro_rules! for_each_id {
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
+        $then!(TemplateId, "tpl");
+        $then!(CampaignId, "cmp");
+        $then!(RecipientId, "rcp");
     };
 }
 
@@ -201,7 +204,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (27, 27));
+        assert_eq!((prefixes.len(), kinds), (30, 30));
     }
 
     proptest! {

@@ -6,6 +6,7 @@ mod support;
 
 mod account;
 mod assess;
+mod campaigns;
 mod catalog;
 mod cli;
 mod clock;
