@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, contacts, demo, evidence, identity, messages, operate, plans, retention, seal, sinks, trail};
+use crate::{assess, campaigns, contacts, demo, evidence, identity, messages, operate, plans, retention, seal, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +87,7 @@ pub fn acts() -> Vec<&'static str> {
         seal::ACTS,
         contacts::ACTS,
         messages::ACTS,
+        campaigns::ACTS,
         trail::ACTS,
         retention::ACTS,
         operate::ACTS,
@@ -108,6 +109,7 @@ pub fn routes() -> Routes {
         .and(seal::web::routes())
         .and(contacts::web::routes())
         .and(messages::web::routes())
+        .and(campaigns::web::routes())
         .and(trail::web::routes())
         .and(retention::web::routes())
         .and(demo::routes())
@@ -297,9 +299,10 @@ impl Installation {
         // Before anybody is served: what an old copy of the keys brought back is gone again.
         let found = retention::erase::finish(&app.db, true).await?;
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
-        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &messages::warden::Nobody, self.stop.clone()));
+        self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &campaigns::warden::OfCampaigns, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::phone::run(app.clone(), self.stop.clone()));
+        self.tasks.spawn(campaigns::engine::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
         app.ready.store(true, Ordering::SeqCst);
         Ok(())
@@ -373,6 +376,7 @@ pub fn statements() -> Vec<&'static str> {
         seal::sql::ALL,
         contacts::sql::ALL,
         messages::sql::ALL,
+        campaigns::sql::ALL,
         trail::sql::ALL,
         retention::sql::ALL,
         operate::sql::ALL,

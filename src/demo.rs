@@ -160,9 +160,13 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
     if let Some(actor) = actor(Role::Compliance) {
         crate::seal::demo_samples(app, &actor).await.context("sample seal")?;
     }
+    let officer = actor(Role::Compliance);
     if let Some(actor) = actor(Role::Messaging) {
         crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
+        if let Some(other) = officer {
+            crate::campaigns::demo_samples(app, &actor, &other).await.context("sample campaigns")?;
+        }
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 pub mod app;
 pub mod assess;
 pub mod blobs;
+pub mod campaigns;
 pub mod catalog;
 pub mod cli;
 pub mod client;

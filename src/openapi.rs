@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, contacts, evidence, identity, messages, operate, plans, retention, seal, trail};
+use crate::{assess, campaigns, contacts, evidence, identity, messages, operate, plans, retention, seal, trail};
 
 /// The whole document.
 #[must_use]
@@ -15,6 +15,7 @@ pub fn document() -> OpenApi {
         seal::api_doc(),
         contacts::api::api_doc(),
         messages::api::api_doc(),
+        campaigns::api::api_doc(),
         trail::api_doc(),
         retention::api_doc(),
         operate::api_doc(),

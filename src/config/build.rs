@@ -57,6 +57,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         phone: phone_bridge(&mut reader),
+        segment_price: reader.parse("campaigns.segment_price", twilio::price),
         twilio: twilio(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),

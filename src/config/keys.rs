@@ -271,6 +271,7 @@ pub static KEYS: &[Key] = &[
     key("twilio.per_second", Integer(1, 1000), Value("10"), "How many messages are handed to Twilio in a second, at most."),
     key("phone.url", Text, Unset("http://100.64.0.7:8622"), "Where the phone bridge is; plain http only on this machine or in a tailnet."),
     key("phone.key", Secret, Unset("/etc/countersign/phone-key"), "What the phone bridge is shown, as its `setup` printed it."),
+    key("campaigns.segment_price", Text, Unset("0.0083 USD"), "What one part of a message costs, for the estimate of a campaign."),
     key("sandbox.enabled", Bool, Value("false"), "Whether the built-in gateway that only pretends to send may be used."),
     key("sandbox.delay_ms", Integer(0, 60_000), Value("400"), "How long the pretended gateway takes for a message."),
     key("sandbox.failure_percent", Integer(0, 100), Value("10"), "How many of a hundred messages it fails."),

@@ -42,7 +42,7 @@ pub use secret::Secret;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
 pub use timestamp::{Authority, Timestamps};
-pub use twilio::{Twilio, TwilioSender, TwilioSends, VALIDITY_SECS_MAX};
+pub use twilio::{Price, Twilio, TwilioSender, TwilioSends, VALIDITY_SECS_MAX};
 pub use witness::{Consequence, WitnessPolicy, Witnesses};
 
 /// Everything that is wrong with a configuration, one sentence each.
@@ -95,6 +95,8 @@ pub struct Config {
     pub disk: Reserve,
     /// The phone bridge, if there is one.
     pub phone: Option<Phone>,
+    /// What one part of a message costs, if it is known.
+    pub segment_price: Option<Price>,
     /// The account at Twilio, if there is one.
     pub twilio: Option<Twilio>,
     /// The gateway that only pretends to send.

@@ -47,6 +47,29 @@ fn is_sid(text: &str, prefix: &str) -> bool {
     digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// What one part of a message costs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    /// In millionths.
+    pub micros: i64,
+    /// Three letters.
+    pub currency: String,
+}
+
+/// Reads a price.
+pub(super) fn price(text: &str) -> Result<Price, String> {
+    let usage = || "give an amount and a currency, as in `0.0083 USD`".to_owned();
+    let (amount, currency) = text.split_once(' ').ok_or_else(usage)?;
+    let (whole, part) = amount.split_once('.').unwrap_or((amount, ""));
+    let digits = |t: &str, max: usize| t.len() <= max && t.bytes().all(|b| b.is_ascii_digit());
+    let good = !whole.is_empty() && digits(whole, 3) && digits(part, 6) && currency.len() == 3 && currency.bytes().all(|b| b.is_ascii_uppercase());
+    if !good {
+        return Err(usage());
+    }
+    let micros = format!("{whole}{part:0<6}").parse().map_err(|_| usage())?;
+    Ok(Price { micros, currency: currency.to_owned() })
+}
+
 /// Reads who sends: a number or a messaging service.
 pub(super) fn sender(text: &str) -> Result<TwilioSender, String> {
     if is_sid(text, "MG") {
@@ -77,6 +100,16 @@ pub(super) fn token(text: &str) -> Result<Secret, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_price_is_read_to_the_millionth() {
+        for (text, micros) in [("0.0083 USD", 8300), ("1 EUR", 1_000_000), ("0.000001 USD", 1), ("12.5 GBP", 12_500_000)] {
+            assert_eq!(price(text).map(|p| p.micros), Ok(micros), "{text}");
+        }
+        for bad in ["", "0.0083", "USD", "-1 USD", "1,5 USD", "0.0000001 USD", "1 usd", "1 USDT", "1e3 USD", ".5 USD"] {
+            assert!(price(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn an_account_and_a_token_look_as_twilio_gives_them() {

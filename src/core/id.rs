@@ -54,6 +54,9 @@ macro_rules! for_each_id {
         $then!(PlanId, "poa");
         $then!(OperationalId, "opa");
         $then!(AffirmationId, "aff");
+        $then!(TemplateId, "tpl");
+        $then!(CampaignId, "cmp");
+        $then!(RecipientId, "rcp");
     };
 }
 
@@ -206,7 +209,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (32, 32));
+        assert_eq!((prefixes.len(), kinds), (35, 35));
     }
 
     proptest! {

@@ -17,7 +17,7 @@ pub enum Restraint {
 /// The acts that managing people is.
 const ADMIN: &str = "people";
 /// The acts of sending.
-const SENDS: [&str; 2] = ["message.send", "message.attempt"];
+const SENDS: [&str; 3] = ["message.send", "message.attempt", "campaign.send"];
 
 /// The restraint in force, if any.
 #[derive(Debug, Default)]

@@ -7,6 +7,7 @@ pub mod gateway;
 mod hooks;
 pub mod inbound;
 pub mod phone;
+pub mod outbox;
 pub mod reconcile;
 mod samples;
 pub mod signature;
@@ -23,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::{JobId, MessageId, PersonId};
+use crate::core::id::{MessageId, PersonId};
 use crate::core::number::Number;
 use crate::db::{Db, DbError, Detail, keep};
 use crate::policy::{On, Permit, Resource};
@@ -31,6 +32,7 @@ use crate::repeat::{self, Once, Repeat};
 use crate::store::StoreError;
 use crate::vault::{OpenError, Place};
 pub use hooks::TWILIO;
+use outbox::Outbox;
 pub use samples::demo_samples;
 use state::State;
 pub use status::CALLBACK;
@@ -257,17 +259,11 @@ fn place<'a>(id: &'a MessageId, column: &'a str) -> Place<'a> {
 /// # Errors
 /// [`repeat::Error::OtherBody`]; [`DbError::Erased`] when the number was erased; [`Error::Stopped`].
 pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Once<Sent>, Error> {
-    let id = MessageId::new(db.clock(), db.rng());
-    let e164 = draft.number.e164();
-    let number_ix = keep::number_index(db.vault(), e164);
-    let subject = format!("num_{number_ix}");
-    let key = db.vault().key_for(&subject).await?;
-    let sealed = |column, plain: &str| key.seal(&place(&id, column), plain.as_bytes(), db.rng());
-    let (number_sealed, text_sealed) = (sealed("number", e164), sealed("text", draft.text));
     let (state, reason) = if draft.gateway.is_some() { (State::Queued, None) } else { (State::Held, Some("no_gateway")) };
     let gateway = draft.gateway.unwrap_or(gateway::NONE);
-    let sent = Sent { id: id.clone(), state: state.name().into(), reason: reason.map(str::to_owned) };
-    let permit = permit.naming(&id).about(&subject);
+    let message = Outbox::seal(db, draft.author, draft.number, draft.text, gateway, None).await?;
+    let sent = Sent { id: message.id().clone(), state: state.name().into(), reason: reason.map(str::to_owned) };
+    let permit = permit.naming(message.id()).about(message.subject());
     let mut tx = db.begin(&permit).await?;
     if let Some(repeat) = draft.repeat
         && !repeat.keep(&mut tx, &sent).await?
@@ -275,32 +271,19 @@ pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Onc
         drop(tx);
         return Ok(Once::again(repeat.answer(db).await?));
     }
-    if contacts::is_stopped(&mut tx, &number_ix).await? {
+    if contacts::is_stopped(&mut tx, message.number_ix()).await? {
         return Err(Error::Stopped);
     }
-    let now = tx.now();
-    tx.write(sql::INSERT)
-        .bind(&id)
-        .bind(draft.author)
-        .bind(gateway)
-        .bind(number_sealed)
-        .bind(text_sealed)
-        .bind(number_ix)
-        .bind(draft.number.masked())
-        .bind(state.name())
-        .bind(reason)
-        .bind(now)
-        .execute()
-        .await?;
-    if state == State::Queued {
-        tx.query(sql::INSERT_JOB).bind(JobId::new(db.clock(), db.rng())).bind(&id).bind(now).execute().await?;
+    match reason {
+        None => message.queue(&mut tx).await?,
+        Some(reason) => message.hold(&mut tx, reason).await?,
     }
     let chars = i64::try_from(draft.text.chars().count()).unwrap_or(i64::MAX);
     let mut detail = Detail::ok().with("gateway", gateway).with("state", state.name()).with("chars", chars);
     if let Some(reason) = reason {
         detail = detail.because(reason);
     }
-    let detail = detail.personal("to", e164).personal("text", draft.text).keyed(draft.repeat.map(|r| r.key().to_owned()));
+    let detail = detail.personal("to", draft.number.e164()).personal("text", draft.text).keyed(draft.repeat.map(|r| r.key().to_owned()));
     tx.commit(permit, detail).await?;
     Ok(Once::now(sent))
 }

@@ -1,6 +1,6 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
-pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1)";
+pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1)";
 pub const ATTEMPT: &str =
     "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
 pub const SETTLE: &str =

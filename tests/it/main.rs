@@ -8,6 +8,7 @@ mod account;
 mod artifacts;
 mod assess;
 mod bridge;
+mod campaigns;
 mod catalog;
 mod cli;
 mod clock;

@@ -22,7 +22,8 @@ const ORDER: &[&[&str]] = &[
     // `messages` asks `contacts` whether a number may be written to.
     &["contacts"],
     &["evidence", "messages", "trail", "retention"],
-    &["assess"],
+    // `campaigns` records messages.
+    &["assess", "campaigns"],
     &["plans"],
     &["seal"],
     &["operate"],
