@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, contacts, demo, evidence, identity, messages, operate, retention, sinks, trail};
+use crate::{assess, contacts, demo, evidence, identity, intake, messages, operate, retention, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -79,8 +79,20 @@ pub struct Installation {
 /// Every act of the program.
 #[must_use]
 pub fn acts() -> Vec<&'static str> {
-    [identity::ACTS, evidence::ACTS, assess::ACTS, contacts::ACTS, messages::ACTS, trail::ACTS, retention::ACTS, operate::ACTS, demo::ACTS, sinks::ACTS]
-        .concat()
+    [
+        identity::ACTS,
+        evidence::ACTS,
+        assess::ACTS,
+        contacts::ACTS,
+        intake::ACTS,
+        messages::ACTS,
+        trail::ACTS,
+        retention::ACTS,
+        operate::ACTS,
+        demo::ACTS,
+        sinks::ACTS,
+    ]
+    .concat()
 }
 
 /// Every route of the server.
@@ -92,6 +104,7 @@ pub fn routes() -> Routes {
         .and(evidence::web::routes())
         .and(assess::web::routes())
         .and(contacts::web::routes())
+        .and(intake::web::routes())
         .and(messages::web::routes())
         .and(trail::web::routes())
         .and(retention::web::routes())
@@ -281,6 +294,9 @@ impl Installation {
         }
         // Before anybody is served: what an old copy of the keys brought back is gone again.
         let found = retention::erase::finish(&app.db, true).await?;
+        if !app.db.in_fault() {
+            intake::end::bury(&app.db).await?;
+        }
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
@@ -353,6 +369,7 @@ pub fn statements() -> Vec<&'static str> {
         evidence::sql::ALL,
         assess::sql::ALL,
         contacts::sql::ALL,
+        intake::sql::ALL,
         messages::sql::ALL,
         trail::sql::ALL,
         retention::sql::ALL,

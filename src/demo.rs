@@ -156,6 +156,9 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
         crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
     }
+    if let Some(actor) = actor(Role::Intake) {
+        crate::intake::demo_samples(app, &actor).await.context("sample intakes")?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, contacts, evidence, identity, messages, operate, retention, trail};
+use crate::{assess, contacts, evidence, identity, intake, messages, operate, retention, trail};
 
 /// The whole document.
 #[must_use]
@@ -12,6 +12,7 @@ pub fn document() -> OpenApi {
         evidence::web::api_doc(),
         assess::api_doc(),
         contacts::api::api_doc(),
+        intake::api::api_doc(),
         messages::api::api_doc(),
         trail::api_doc(),
         retention::api_doc(),

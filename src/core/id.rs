@@ -49,6 +49,10 @@ macro_rules! for_each_id {
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
+        $then!(IntakeId, "itk");
+        $then!(NoteId, "itn");
+        $then!(DisclosureId, "itd");
+        $then!(ExportId, "itx");
     };
 }
 
@@ -201,7 +205,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (27, 27));
+        assert_eq!((prefixes.len(), kinds), (31, 31));
     }
 
     proptest! {

@@ -33,6 +33,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
             entry("assess", "/assess", "check", &[Role::Contributor, Role::Compliance]),
             entry("contacts", "/contacts", "people", &[Role::Messaging]),
             entry("messages", "/messages", "message", &[Role::Messaging]),
+            entry("intake", "/intake", "intake", &[Role::Intake]),
         ],
     ),
     (

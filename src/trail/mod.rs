@@ -30,7 +30,6 @@ mod web_review;
 mod web_review_api;
 mod web_review_new;
 mod web_view;
-mod zip;
 
 pub use web_api::api_doc;
 

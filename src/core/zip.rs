@@ -37,7 +37,7 @@ fn crc(sum: u32, bytes: &[u8]) -> u32 {
 
 /// An archive in the making.
 #[derive(Debug, Default)]
-pub(super) struct Zip {
+pub struct Zip {
     /// Bytes given out.
     offset: u64,
     directory: Vec<u8>,
