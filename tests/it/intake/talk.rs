@@ -80,7 +80,8 @@ async fn an_event_is_one_step_however_often_it_comes() {
         assert_eq!((said, count(app, "select count(*) from intake_value").await), (1, 2));
         // Two events at once are two steps in an order.
         let (a, b) = tokio::join!(deliver(app, "SM5", PHONE, "1 Main St"), deliver(app, "SM6", PHONE, "asthma"));
-        (a.expect(200), b.expect(200));
+        a.expect(200);
+        b.expect(200);
         assert_eq!(count(app, "select count(*) from intake_value").await, 4);
         assert_eq!(count(app, "select count(*) from inbound_event where kind = 'intake'").await, 6);
     })
