@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, campaigns, contacts, demo, evidence, identity, messages, operate, plans, retention, seal, sinks, trail};
+use crate::{assess, campaigns, contacts, demo, evidence, identity, intake, messages, operate, plans, retention, seal, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,7 @@ pub fn acts() -> Vec<&'static str> {
         contacts::ACTS,
         messages::ACTS,
         campaigns::ACTS,
+        intake::ACTS,
         trail::ACTS,
         retention::ACTS,
         operate::ACTS,
@@ -108,6 +109,7 @@ pub fn routes() -> Routes {
         .and(plans::web::routes())
         .and(seal::web::routes())
         .and(contacts::web::routes())
+        .and(intake::web::routes())
         .and(messages::web::routes())
         .and(campaigns::web::routes())
         .and(trail::web::routes())
@@ -298,6 +300,9 @@ impl Installation {
         }
         // Before anybody is served: what an old copy of the keys brought back is gone again.
         let found = retention::erase::finish(&app.db, true).await?;
+        if !app.db.in_fault() {
+            intake::end::bury(&app.db).await?;
+        }
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &campaigns::warden::OfCampaigns, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
@@ -375,6 +380,7 @@ pub fn statements() -> Vec<&'static str> {
         plans::sql::ALL,
         seal::sql::ALL,
         contacts::sql::ALL,
+        intake::sql::ALL,
         messages::sql::ALL,
         campaigns::sql::ALL,
         trail::sql::ALL,

@@ -168,6 +168,9 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
             crate::campaigns::demo_samples(app, &actor, &other).await.context("sample campaigns")?;
         }
     }
+    if let Some(actor) = actor(Role::Intake) {
+        crate::intake::demo_samples(app, &actor).await.context("sample intakes")?;
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, campaigns, contacts, evidence, identity, messages, operate, plans, retention, seal, trail};
+use crate::{assess, campaigns, contacts, evidence, identity, intake, messages, operate, plans, retention, seal, trail};
 
 /// The whole document.
 #[must_use]
@@ -14,6 +14,7 @@ pub fn document() -> OpenApi {
         plans::api_doc(),
         seal::api_doc(),
         contacts::api::api_doc(),
+        intake::api::api_doc(),
         messages::api::api_doc(),
         campaigns::api::api_doc(),
         trail::api_doc(),

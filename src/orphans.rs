@@ -4,8 +4,8 @@
 use crate::core::fault::{Context as _, Fault};
 use crate::db::Db;
 
-/// Entries, people, messages, contacts and stops that `$1` has sealed values in; at most one of each is looked for.
-const NAMED: &str = "select (select count(*) from (select event_id from audit_payload where subject = $1 limit 1) a) + (select count(*) from person where id = $1) + (select count(*) from (select id from message where number_ix = substr($1, 5) limit 1) m) + (select count(*) from (select id from contact where number_ix = substr($1, 5) limit 1) c) + (select count(*) from (select id from number_stop where number_ix = substr($1, 5) limit 1) s) + (select count(*) from (select id from inbound_event where number_ix = substr($1, 5) limit 1) i)";
+/// Entries, people, messages, contacts, stops and intakes that `$1` has sealed values in; at most one of each is looked for.
+const NAMED: &str = "select (select count(*) from (select event_id from audit_payload where subject = $1 limit 1) a) + (select count(*) from person where id = $1) + (select count(*) from (select id from message where number_ix = substr($1, 5) limit 1) m) + (select count(*) from (select id from contact where number_ix = substr($1, 5) limit 1) c) + (select count(*) from (select id from number_stop where number_ix = substr($1, 5) limit 1) s) + (select count(*) from (select id from inbound_event where number_ix = substr($1, 5) limit 1) i) + (select count(*) from intake_record where id = $1 and erased_at is null)";
 /// Every statement of this file, for the test that prepares them all.
 pub const ALL: &[&str] = &[NAMED];
 

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::core::password::Rules;
+use crate::flow::Flows;
 
 /// Name and embedded text of each file.
 const EMBEDDED: [(&str, &str); 8] = [
@@ -20,6 +21,11 @@ const EMBEDDED: [(&str, &str); 8] = [
     ("uploads", include_str!("../policies/uploads.toml")),
 ];
 
+/// Name and embedded text of each flow of an intake.
+const FLOWS: [(&str, &str); 1] = [("default", include_str!("../policies/intake/default.toml"))];
+/// Flows that a folder may bring.
+const FLOW_FILES_MAX: usize = 50;
+
 /// Why the policies cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PoliciesError {
@@ -29,6 +35,9 @@ pub enum PoliciesError {
     /// A file is not what it must be.
     #[error("policies/{0}.toml: {1}")]
     Parse(&'static str, toml::de::Error),
+    /// A flow of an intake makes no sense.
+    #[error("policies/intake: {0}")]
+    Flow(String),
     /// A value makes no sense.
     #[error("policies/{0}.toml: {1}")]
     Value(&'static str, String),
@@ -162,6 +171,8 @@ pub struct Policies {
     pub retention: RetentionPolicy,
     /// Reviews.
     pub review: ReviewPolicy,
+    /// The flows of intakes.
+    pub flows: Flows,
 }
 
 impl Policies {
@@ -179,6 +190,9 @@ impl Policies {
             };
             texts.insert(name, text);
         }
+        let flows = flow_texts(folder)?;
+        texts.insert("intake", flows.iter().map(|(name, text)| format!("# {name}\n{text}")).collect());
+        let flows = Flows::parse(flows.iter().map(|(name, text)| (name.as_str(), text.as_str()))).map_err(PoliciesError::Flow)?;
         let password = password_rules(&texts["password"])?;
         let session: SessionPolicy = parse("session", &texts)?;
         if session.idle_secs < 60 || session.absolute_secs < session.idle_secs || session.absolute_secs > 86_400 {
@@ -197,6 +211,7 @@ impl Policies {
             session,
             throttle,
             review,
+            flows,
             uploads: parse("uploads", &texts)?,
             retention: parse("retention", &texts)?,
             texts,
@@ -222,6 +237,19 @@ impl Policies {
     pub fn hash_of(&self, name: &str) -> String {
         hex::encode(Sha256::digest(self.texts.get(name).map_or("", String::as_str)))
     }
+}
+
+/// The embedded flows, and those of the folder's `intake/`.
+fn flow_texts(folder: Option<&Path>) -> Result<BTreeMap<String, String>, PoliciesError> {
+    let mut texts: BTreeMap<String, String> = FLOWS.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect();
+    let Some(folder) = folder.map(|f| f.join("intake")).filter(|f| f.is_dir()) else { return Ok(texts) };
+    let failed = |path: &Path, error| PoliciesError::Read(path.display().to_string(), error);
+    let files = std::fs::read_dir(&folder).map_err(|e| failed(&folder, e))?;
+    for path in files.filter_map(Result::ok).map(|entry| entry.path()).filter(|p| p.extension().is_some_and(|e| e == "toml")).take(FLOW_FILES_MAX) {
+        let name = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        texts.insert(name, std::fs::read_to_string(&path).map_err(|e| failed(&path, e))?);
+    }
+    Ok(texts)
 }
 
 fn parse<T: for<'de> Deserialize<'de>>(name: &'static str, texts: &BTreeMap<&'static str, String>) -> Result<T, PoliciesError> {

@@ -91,6 +91,10 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
         }
     };
+    // Every command may hold keys, and threads inherit what is set before they start.
+    if let Err(error) = crate::core::dump::forbid() {
+        return told(&Failure::cannot(format!("core dumps could not be forbidden: {error}")));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return told(&Failure::cannot(format!("the runtime did not start: {error}"))),

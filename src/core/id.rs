@@ -57,6 +57,10 @@ macro_rules! for_each_id {
         $then!(TemplateId, "tpl");
         $then!(CampaignId, "cmp");
         $then!(RecipientId, "rcp");
+        $then!(IntakeId, "itk");
+        $then!(NoteId, "itn");
+        $then!(DisclosureId, "itd");
+        $then!(ExportId, "itx");
     };
 }
 
@@ -209,7 +213,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (35, 35));
+        assert_eq!((prefixes.len(), kinds), (39, 39));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod clock;
 pub mod cookie;
+pub mod dump;
 pub mod fault;
 pub mod folder;
 pub mod id;
@@ -15,6 +16,8 @@ pub mod segment;
 pub mod sheet;
 pub mod text;
 pub mod timekeeper;
+pub mod xlsx;
+pub mod zip;
 
 /// How every id is made: from the clock, a counter of this process, and randomness.
 mod mint {

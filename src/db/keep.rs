@@ -81,6 +81,12 @@ pub fn is_erasable(subject: &str) -> bool {
     digits.is_some_and(|d| d.len() == 32 && d.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
 }
 
+/// Can a legal hold stand on it: whatever can be erased, or the record of an intake?
+#[must_use]
+pub fn is_holdable(subject: &str) -> bool {
+    is_erasable(subject) || subject.parse::<crate::core::id::IntakeId>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -35,6 +35,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
             entry("contacts", "/contacts", "people", &[Role::Messaging]),
             entry("messages", "/messages", "message", &[Role::Messaging]),
             entry("campaigns", "/campaigns", "campaign", &[Role::Messaging, Role::Compliance]),
+            entry("intake", "/intake", "intake", &[Role::Intake]),
         ],
     ),
     (

@@ -22,7 +22,7 @@ use crate::http::App;
 use crate::orphans::Sweep;
 use crate::policy::Role;
 use crate::trail::review_remind;
-use crate::{contacts, evidence, identity, messages, retention, seal, sinks};
+use crate::{contacts, evidence, identity, intake, messages, retention, seal, sinks};
 
 /// The pause between two looks.
 const REST: Duration = Duration::from_secs(1);
@@ -55,7 +55,7 @@ pub async fn run(app: App, back: i64, stop: CancellationToken) {
 
 /// Gathered entries every minute, sweeps and reminders every hour.
 async fn keep_house(app: &App, stop: &CancellationToken) {
-    let (mut minute, mut hour, mut review, mut old) = (app.db.clock().now(), 0, 0, 0);
+    let (mut minute, mut hour, mut review, mut old, mut over) = (app.db.clock().now(), 0, 0, 0, 0);
     let mut keys = Sweep::default();
     let mut heart = heartbeat::Heart::new(app);
     let mut turn = epoch::Turn::new(app);
@@ -85,6 +85,13 @@ async fn keep_house(app: &App, stop: &CancellationToken) {
             && let Err(fault) = take_out(app).await
         {
             tracing::error!(fault = fault.chain(), "erasing or pruning is not done; it goes on in an hour");
+        }
+        if app.db.leads()
+            && !app.db.in_doubt()
+            && due(&mut over, now, MINUTE)
+            && let Err(fault) = intake::end::expire(&app.db, &app.policy, now).await
+        {
+            tracing::error!(fault = fault.chain(), "intakes that are over are not shredded yet");
         }
         if due(&mut review, now, HOUR)
             && let Err(fault) = remind(app).await
@@ -138,6 +145,7 @@ async fn take_out(app: &App) -> Result<(), Fault> {
         return Ok(());
     }
     retention::erase::finish(db, false).await?;
+    intake::end::bury(db).await?;
     // What is old enough to go is told by a clock.
     if db.in_doubt() {
         return Ok(());

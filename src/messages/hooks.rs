@@ -7,7 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 
-use super::Receive;
+use super::converse::{Talked, converse};
 use super::inbound::{self, Incoming, Told, Wish};
 use super::signature::{Received, is_signed};
 use super::web::told;
@@ -119,10 +119,32 @@ async fn message(app: &App, ctx: &Ctx, form: &Form) -> Answer {
         _ => None,
     };
     let incoming = Incoming { gateway: NAME, provider_id, from, to, text: form.one("Body").unwrap_or_default(), wish };
-    let permit = app.policy.permit::<Receive>(&actor(ctx), &inbound::events())?;
-    inbound::receive(&app.db, permit, &incoming).await.map_err(told)?;
-    let empty = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>";
-    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], empty).into_response())
+    let said = match converse(app, &actor(ctx), &incoming).await.map_err(told)? {
+        Talked::Said(text) => text,
+        Talked::Known => String::new(),
+        talked @ (Talked::Not | Talked::Refused(_)) => {
+            let permit = app.policy.permit::<Receive>(&actor(ctx), &inbound::events())?;
+            let is_new = inbound::receive(&app.db, permit, &incoming).await.map_err(told)?;
+            if let Talked::Refused(text) = talked
+                && is_new
+            {
+                text
+            } else {
+                String::new()
+            }
+        }
+    };
+    Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&said)).into_response())
+}
+
+/// What Twilio sends back to whoever wrote; nothing when there is nothing to say.
+fn twiml(said: &str) -> String {
+    let head = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
+    if said.is_empty() {
+        return format!("{head}<Response/>");
+    }
+    let escaped = said.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    format!("{head}<Response><Message>{escaped}</Message></Response>")
 }
 
 async fn report(app: &App, ctx: &Ctx, form: &Form) -> Answer {

@@ -4,12 +4,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::converse::channel_of;
 use super::{Error, Receive, sql};
 use crate::contacts::{self, Halt};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::InboundId;
 use crate::core::number::{Kinds, Number};
 use crate::db::{Db, DbError, Detail};
+use crate::intake;
 use crate::policy::{On, Permit};
 use crate::vault::Place;
 
@@ -84,6 +86,13 @@ pub struct Incoming<'a> {
     pub wish: Option<Wish>,
 }
 
+impl Incoming<'_> {
+    /// What makes two deliveries the same event.
+    pub(super) fn key(&self) -> String {
+        format!("message:{}", self.provider_id)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content<'a> {
     from: &'a str,
@@ -96,7 +105,7 @@ fn place(id: &InboundId) -> Place<'_> {
 }
 
 /// The number of an address, when it has one.
-fn number_of(address: &str) -> Option<Number> {
+pub(super) fn number_of(address: &str) -> Option<Number> {
     let bare = address.strip_prefix("whatsapp:").unwrap_or(address);
     if bare.starts_with('+') { Number::parse_of(bare, None, Kinds { voip: true }).ok() } else { None }
 }
@@ -106,7 +115,7 @@ fn number_of(address: &str) -> Option<Number> {
 /// # Errors
 /// When the database fails.
 pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) -> Result<bool, Error> {
-    let key = format!("message:{}", incoming.provider_id);
+    let key = incoming.key();
     if is_known(db, incoming.gateway, &key).await? {
         return Ok(false);
     }
@@ -119,6 +128,11 @@ pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) 
     let wish = incoming.wish.or_else(|| Wish::of(incoming.text));
     let halt = match (&number, wish) {
         (Some(number), Some(Wish::Stop)) => Some(Halt::prepare(db, number, "opt_out", "message").await.map_err(inner)?),
+        _ => None,
+    };
+    // Who stops messages ends an intake that is open, too.
+    let ended = match &number {
+        Some(number) if wish == Some(Wish::Stop) => intake::hear::stopped(db, number, channel_of(incoming.from)).await?,
         _ => None,
     };
     let permit = permit.naming(&id).about(&subject);
@@ -137,12 +151,23 @@ pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) 
     if let Some(halt) = &halt {
         detail = detail.with("stop", halt.write(&mut tx).await.map_err(inner)?.as_str());
     }
+    if let Some(ended) = &ended {
+        detail = match ended.write(&mut tx).await {
+            Ok((record, _)) => detail.with("intake", record.as_str()),
+            // It took a step in this moment: it ends when its time is over.
+            Err(intake::Error::Changed) => detail,
+            Err(error) => return Err(error.into()),
+        };
+    }
     if wish == Some(Wish::Start)
         && let Some(lifted) = contacts::lift_opt_out(&mut tx, &number_ix).await.map_err(inner)?
     {
         detail = detail.with("lifted", lifted.as_str());
     }
     tx.commit(permit, detail.personal("from", incoming.from).personal("to", incoming.to).personal("text", incoming.text)).await?;
+    if let Some(ended) = &ended {
+        ended.settle(db).await;
+    }
     Ok(true)
 }
 

@@ -3,6 +3,7 @@
 //! the gateway is called; whatever breaks off in between ends as `unknown` and is never sent a second time.
 
 pub mod api;
+mod converse;
 pub mod gateway;
 mod hooks;
 pub mod inbound;

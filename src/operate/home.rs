@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::sql;
-use crate::core::clock::Micros;
+use crate::core::clock::{DAY, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::{EventId, PersonId};
 use crate::db::{Db, DbError};
@@ -53,6 +53,23 @@ crate::row! {
         pub accepted: i64,
         /// With a result that is not known.
         pub unknown: i64,
+    }
+}
+
+crate::row! {
+    /// Intakes in numbers, ten thousand of each at most.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Intakes {
+        /// Complete.
+        pub complete: i64,
+        /// Unfinished.
+        pub unfinished: i64,
+        /// A person takes over.
+        pub handover: i64,
+        /// Shredded within a week.
+        pub expiring: i64,
+        /// Legal holds on records.
+        pub held: i64,
     }
 }
 
@@ -121,6 +138,14 @@ pub async fn evidence(db: &Db, person: &PersonId) -> Result<Evidence, DbError> {
 /// When the database fails.
 pub async fn messages(db: &Db, person: &PersonId, midnight: Micros) -> Result<Messages, DbError> {
     Ok(db.query(sql::MESSAGES).bind(person).bind(first_id("msg", midnight)).one().await?)
+}
+
+/// For intake staff.
+///
+/// # Errors
+/// When the database fails.
+pub async fn intakes(db: &Db) -> Result<Intakes, DbError> {
+    Ok(db.query(sql::INTAKES).bind(db.clock().now() + 7 * DAY).one().await?)
 }
 
 /// Refusals and failures since `midnight`, for compliance officers.

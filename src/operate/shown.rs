@@ -10,7 +10,7 @@ use crate::policy::{ActRule, Role};
 /// Files shown as tables of settings; `access.toml` is shown in words.
 const FILES: [&str; 7] = ["password", "session", "throttle", "uploads", "headers", "retention", "review"];
 /// The groups of acts, in the order they are shown.
-const GROUPS: [&str; 10] = ["sign_in", "account", "people", "evidence", "assessment", "contacts", "messages", "trail", "identity", "system"];
+const GROUPS: [&str; 11] = ["sign_in", "account", "people", "evidence", "assessment", "contacts", "messages", "intake", "trail", "identity", "system"];
 
 /// The page.
 #[derive(Debug, Serialize)]

@@ -90,6 +90,8 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
             desk.wait("trail", "bad", &key, None, "/status", "wait-open");
         } else if notice.template == trail::review_remind::TEMPLATE {
             desk.wait("trail", "warn", &key, None, "/audit/reviews", "wait-open");
+        } else if notice.template == crate::intake::ALARM {
+            desk.wait("trail", "bad", &key, None, "/audit?action=intake.break_glass", "wait-open");
         } else if notice.template == crate::assess::MENTION {
             desk.wait("assess", "", &key, None, "/assess", "wait-open");
         } else {
@@ -163,6 +165,15 @@ impl Desk<'_> {
             }
             let note = app.text("card-messages-note", &[("count", &sent.unknown.to_string())]);
             self.card("card-messages", sent.accepted, note, "/messages");
+        }
+        if actor.has(Role::Intake) {
+            let found = home::intakes(&app.db).await?;
+            if found.handover > 0 {
+                self.wait("intake", "warn", "wait-handover", Some(found.handover), "/intake?state=handover", "wait-see");
+            }
+            let counts = [("unfinished", found.unfinished), ("expiring", found.expiring), ("held", found.held)].map(|(name, n)| (name, n.to_string()));
+            let note = app.text("card-intake-note", &counts.each_ref().map(|(name, n)| (*name, n.as_str())));
+            self.card("card-intake", found.complete, note, "/intake?state=complete");
         }
         if actor.has(Role::Compliance) {
             let denied = home::denied(&app.db, midnight).await?;
@@ -323,6 +334,7 @@ mod tests {
             check-stream check-stream-ok check-stream-failed check-stream-failed-remedy check-stream-late check-stream-late-remedy \
             notice-alert-stream-late notice-alert-stream-file check-alerts check-alerts-ok check-alerts-none check-alerts-none-remedy \
             notice-alert-integrity-fault notice-review-due notice-affirmation-due \
+            notice-break-glass wait-tag-intake wait-handover card-intake card-intake-unit card-intake-note \
             check-notices check-notices-ok check-notices-stuck check-notices-stuck-remedy check-gateway check-gateway-sandbox \
             check-gateway-sandbox-remedy fact-version fact-build fact-public-url fact-database fact-origin fact-verifier-key fact-size circle-anyone \
             circle-person role-console role-system actor-stranger policies-source-folder policies-source-embedded";

@@ -12,7 +12,7 @@ use crate::core::clock::{DAY, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::{HoldId, PersonId, RetentionId};
 use crate::core::text::{Paragraph, TextError};
-use crate::db::keep::{BUNDLE, DAYS_DEFAULT, DAYS_MAX, DAYS_MIN, is_erasable};
+use crate::db::keep::{BUNDLE, DAYS_DEFAULT, DAYS_MAX, DAYS_MIN, is_holdable};
 use crate::db::{Db, Detail};
 use crate::http::ctx::encode;
 use crate::http::form::{Fields, FormState, Posted};
@@ -273,7 +273,7 @@ async fn post_hold(Signed { person, .. }: Signed, Posted { ctx, mut fields }: Po
         let page = page(&ctx, form).await?;
         return ctx.again("audit/retention.html", page).await;
     }
-    if subject.as_deref().is_some_and(|s| !is_erasable(s)) {
+    if subject.as_deref().is_some_and(|s| !is_holdable(s)) {
         return Err(http::Error::field("subject", "is not a person or a number that the trail holds"));
     }
     hold::place(&ctx.app.db, permit, &person, subject.as_deref(), &why).await?;

@@ -24,7 +24,7 @@ use crate::http::download::content_disposition;
 use crate::http::headers::{IsDownload, IsPrivate};
 use crate::http::{self, Answer, Ctx, Signed};
 use crate::trail::read;
-use crate::trail::zip::Zip;
+use crate::core::zip::Zip;
 
 /// Bytes that are read at once.
 const CHUNK_BYTES_MAX: usize = 128 * 1024;

@@ -31,7 +31,6 @@ mod web_review;
 mod web_review_api;
 mod web_review_new;
 mod web_view;
-pub mod zip;
 
 pub use web_api::api_doc;
 

@@ -5,6 +5,7 @@
 mod hasher;
 mod keyring;
 pub mod orphans;
+mod pad;
 pub mod rotate;
 mod seal;
 
@@ -34,6 +35,8 @@ const INSERT: &str = "insert into data_key (id, subject, kek, wrapped, made_at) 
 const DESTROY: &str = "update data_key set wrapped = null, destroyed_at = $2 where subject = $1 and destroyed_at is null";
 /// The grave of a key that is not here: none is made in its place.
 const BURY: &str = "insert into data_key (id, subject, kek, made_at, destroyed_at) values ($1, $2, $3, $4, $4) on conflict (subject) do nothing";
+/// Subjects end in hex digits, so that `g` is above all of a prefix.
+const LIVE_SUBJECTS: &str = "select subject from data_key where subject > $1 and subject < $2 and destroyed_at is null order by subject limit 500";
 const CANARY: &str = "select sealed from canary where kek = $1";
 const KEEP_CANARY: &str = "insert into canary (kek, sealed) values ($1, $2) on conflict (kek) do nothing";
 /// Every statement of this folder, for the test that prepares them all.
@@ -43,6 +46,7 @@ pub const ALL: &[&str] = &[
     INSERT,
     DESTROY,
     BURY,
+    LIVE_SUBJECTS,
     CANARY,
     KEEP_CANARY,
     orphans::WANTED,
@@ -261,6 +265,25 @@ impl Vault {
         String::from_utf8(plain.to_vec()).map_err(|_| OpenError::Altered)
     }
 
+    /// As [`Vault::seal`], with the length hidden: what is sealed is as long as its bucket.
+    ///
+    /// # Errors
+    /// As [`Vault::seal`].
+    pub async fn seal_padded(&self, subject: &str, place: &Place<'_>, plain: &[u8]) -> Result<Vec<u8>, OpenError> {
+        self.seal(subject, place, &pad::pad(plain)).await
+    }
+
+    /// Opens what [`Vault::seal_padded`] made, to text.
+    ///
+    /// # Errors
+    /// See [`OpenError`].
+    pub async fn unseal_padded(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<String>, OpenError> {
+        let mut plain = self.unseal(place, sealed).await?;
+        let length = pad::length(&plain).ok_or(OpenError::Altered)?;
+        plain.truncate(length);
+        std::str::from_utf8(&plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| OpenError::Altered)
+    }
+
     /// Destroys the key of `subject`: everything sealed under it is gone, and no key is ever made for it again. Gives whether
     /// there was one. On several nodes the others may hold it in memory for ten minutes more.
     ///
@@ -293,6 +316,25 @@ impl Vault {
             let _ = write!(out, "{b:02x}");
             out
         })
+    }
+
+    /// A keyed index as [`Vault::blind`], under a key of this column alone: what is known of one column's key says nothing of
+    /// another's.
+    #[must_use]
+    pub fn blind_apart(&self, column: &str, value: &str) -> String {
+        let own = Zeroizing::new(self.0.ring.mac(Purpose::Index, &[b"the key of a column", column.as_bytes()]));
+        let tag = aws_lc_rs::hmac::sign(&aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, own.as_slice()), value.as_bytes());
+        hex::encode(&tag.as_ref()[..16])
+    }
+
+    /// Subjects with a live key that begin with `prefix`, after `last`, at most 500, in order.
+    ///
+    /// # Errors
+    /// When the keys' database fails.
+    pub async fn live_subjects(&self, prefix: &str, last: &str) -> Result<Vec<String>, Fault> {
+        let (from, to) = (if last.is_empty() { prefix } else { last }, format!("{prefix}g"));
+        let rows: Vec<(String,)> = self.0.keys.query(LIVE_SUBJECTS).bind(from).bind(to).all().await.context("list data keys")?;
+        Ok(rows.into_iter().map(|(subject,)| subject).collect())
     }
 
     /// HMAC-SHA-256 over length-prefixed parts under the key of `purpose`.

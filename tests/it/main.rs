@@ -23,6 +23,7 @@ mod hooks;
 mod identity;
 mod imports;
 mod insights;
+mod intake;
 mod kill;
 mod log;
 mod messages;

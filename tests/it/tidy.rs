@@ -9,7 +9,7 @@ const ORDER: &[&[&str]] = &[
     &["log"],
     &["client"],
     &["policy"],
-    &["catalog"],
+    &["catalog", "flow"],
     &["store"],
     &["vault"],
     &["db"],
@@ -21,6 +21,8 @@ const ORDER: &[&[&str]] = &[
     &["identity", "witness"],
     // `messages` asks `contacts` whether a number may be written to.
     &["contacts"],
+    // `messages` hands a text to an intake that is open.
+    &["intake"],
     &["evidence", "messages", "trail", "retention"],
     // `campaigns` records messages.
     &["assess", "campaigns"],

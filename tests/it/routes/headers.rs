@@ -157,3 +157,9 @@ async fn an_error_inside_tells_nothing_of_the_inside() {
     judge.judge("alive", &app.get("/healthz").await.expect(200));
     app.finish().await;
 }
+
+#[test]
+fn the_api_document_names_every_route_and_nothing_else() {
+    let strays = countersign::http::openapi::strays(&countersign::app::routes(), &countersign::openapi::document());
+    assert_eq!(strays, Vec::<String>::new());
+}

@@ -1,0 +1,124 @@
+//! The end of a record: the entry first, with everything sealed emptied in the same commit; then its key is destroyed.
+//! Must stay true: a legal hold stands against it; a key that was not destroyed yet, or that an old copy of the keys' database
+//! brought back, is destroyed at the next round.
+
+use super::{Error, Expire, Record, sql};
+use crate::core::clock::Micros;
+use crate::core::fault::{Context as _, Fault};
+use crate::core::id::IntakeId;
+use crate::db::{Db, Detail, Tx};
+use crate::policy::{Act, Actor, Permit, Policy, Resource as _};
+
+/// Pages of a hundred records that one round shreds.
+const PAGES_MAX: usize = 50;
+/// What ids of records begin with, as subjects of keys.
+const PREFIX: &str = "itk_";
+
+/// Does a legal hold stand against shredding this record?
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_held(db: &Db, id: &IntakeId) -> Result<bool, Error> {
+    let held: i64 = db.query(sql::IS_HELD).bind(id).scalar().await?;
+    Ok(held > 0)
+}
+
+/// Empties a record in the transaction of the act that ends it.
+pub(super) async fn empty<A: Act>(tx: &mut Tx<A>, record: &Record, state: &str, reason: &str) -> Result<(), Error> {
+    let now = tx.now();
+    tx.query(sql::LOCK_HOLDS).execute().await?;
+    let erased = tx.write(sql::ERASE).bind(&record.id).bind(record.version).bind(state).bind(Some(reason.to_owned())).bind(now).execute().await?;
+    if erased != 1 {
+        return Err(Error::Changed);
+    }
+    tx.write(sql::EMPTY_VALUES).bind(&record.id).execute().await?;
+    tx.write(sql::EMPTY_NOTES).bind(&record.id).execute().await?;
+    Ok(())
+}
+
+/// Shreds a record: enters it, and destroys the key.
+///
+/// # Errors
+/// [`Error::Held`], [`Error::Gone`], [`Error::Changed`].
+pub async fn shred<A: Act>(db: &Db, permit: Permit<A>, record: &Record, state: &str, reason: &str) -> Result<(), Error> {
+    shred_with(db, permit, record, state, reason, Detail::ok()).await
+}
+
+/// The same, with more to say in the entry.
+///
+/// # Errors
+/// As [`shred`].
+pub async fn shred_with<A: Act>(db: &Db, permit: Permit<A>, record: &Record, state: &str, reason: &str, detail: Detail) -> Result<(), Error> {
+    if !record.is_there() {
+        return Err(Error::Gone);
+    }
+    let mut tx = db.begin(&permit).await?;
+    match empty(&mut tx, record, state, reason).await {
+        Ok(()) => {}
+        Err(Error::Changed) => {
+            drop(tx);
+            return Err(if is_held(db, &record.id).await? { Error::Held } else { Error::Changed });
+        }
+        Err(error) => return Err(error),
+    }
+    let detail = detail.with("flow", record.flow.as_str()).with("state", state).with("basis", reason).with("made_at", record.made_at);
+    tx.commit(permit, detail).await?;
+    destroy(db, &record.id).await;
+    Ok(())
+}
+
+/// Destroys the key of a record that was emptied.
+pub(super) async fn destroy(db: &Db, id: &IntakeId) {
+    if let Err(fault) = db.vault().destroy(id.as_str()).await {
+        tracing::error!(fault = fault.chain(), "the key of an intake is not destroyed yet; it goes at the next round");
+    }
+}
+
+/// Shreds everything that is over at `now`. Gives how many went.
+///
+/// # Errors
+/// When a database fails; the next round goes on.
+pub async fn expire(db: &Db, policy: &Policy, now: Micros) -> Result<u64, Fault> {
+    let mut went = 0;
+    for _ in 0..PAGES_MAX {
+        let due: Vec<Record> = db.query(sql::DUE).bind(now).all().await.context("look for intakes that are over")?;
+        let before = went;
+        for record in &due {
+            let Ok(permit) = policy.permit::<Expire>(&Actor::system(), &record.on()) else { return Ok(went) };
+            let reason = match (record.state.as_str(), record.channel.as_str()) {
+                ("open", "web") => "link",
+                ("open", _) => "session",
+                _ => "retention",
+            };
+            match shred(db, permit, record, "expired", reason).await {
+                Ok(()) => went += 1,
+                Err(Error::Changed | Error::Held | Error::Gone) => {}
+                Err(error) => return Err(Fault::with("shred an intake", error)),
+            }
+        }
+        if went == before {
+            break;
+        }
+    }
+    Ok(went)
+}
+
+/// Destroys the keys of records that were emptied and whose keys are still, or again, there. Gives how many.
+///
+/// # Errors
+/// When a database fails.
+pub async fn bury(db: &Db) -> Result<u64, Fault> {
+    let (mut last, mut found) = (String::new(), 0);
+    loop {
+        let page = db.vault().live_subjects(PREFIX, &last).await?;
+        let Some(newest) = page.last() else { return Ok(found) };
+        last.clone_from(newest);
+        for subject in &page {
+            let erased: i64 = db.query(sql::IS_ERASED).bind(subject).scalar().await.context("look for a record")?;
+            if erased > 0 {
+                db.vault().destroy(subject).await?;
+                found += 1;
+            }
+        }
+    }
+}
