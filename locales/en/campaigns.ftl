@@ -65,10 +65,8 @@ campaign-paused-means = Nothing goes out until somebody has it go on.
 campaign-cancelled-means = It was ended early.
 campaign-done-means = Nothing of it can still be sent.
 
-state-draft = draft
 state-gathering = being counted
 state-review = in review
-state-approved = approved
 state-scheduled = scheduled
 state-paused = paused
 state-pending = waiting

@@ -7,6 +7,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse as _;
 
+use super::Receive;
 use super::converse::{Talked, converse};
 use super::inbound::{self, Incoming, Told, Wish};
 use super::signature::{Received, is_signed};

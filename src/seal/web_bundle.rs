@@ -19,12 +19,12 @@ use super::web::{taken, told};
 use super::web_list::Shown;
 use super::{ARTIFACTS_MAX, Artifact, Download, Error, Sealed, Window, artifacts, body, by_id};
 use crate::core::fault::{Context as _, Fault};
+use crate::core::zip::Zip;
 use crate::db::{Detail, Outcome};
 use crate::http::download::content_disposition;
 use crate::http::headers::{IsDownload, IsPrivate};
 use crate::http::{self, Answer, Ctx, Signed};
 use crate::trail::read;
-use crate::core::zip::Zip;
 
 /// Bytes that are read at once.
 const CHUNK_BYTES_MAX: usize = 128 * 1024;
