@@ -389,8 +389,8 @@ async fn entries(app: &TestApp) -> i64 {
 #[tokio::test]
 async fn no_form_is_taken_without_the_token_of_its_own_session() {
     check(async |app| {
-        // Two, in turn: the requests of one alone would be more than the flood limit lets pass.
-        let people = [app.person(&Role::ALL).await, app.person(&Role::ALL).await];
+        // In turn: the requests of one alone would be more than the flood limit lets pass.
+        let people = [app.person(&Role::ALL).await, app.person(&Role::ALL).await, app.person(&Role::ALL).await, app.person(&Role::ALL).await];
         let ids = furnish(&people[0], &people[0]).await;
         let other = app.person(&Role::ALL).await;
         let foreign = other.csrf();
@@ -400,7 +400,7 @@ async fn no_form_is_taken_without_the_token_of_its_own_session() {
         let rows: Vec<Route> = table().into_iter().filter(|r| r.method != Method::GET && !r.path.starts_with("/api/")).collect();
         assert!(rows.len() >= 25, "{}", rows.len());
         for (n, route) in rows.iter().enumerate() {
-            let person = &people[n % 2];
+            let person = &people[n % 4];
             let (own, session) = (person.csrf(), person.cookie("countersign").expect("set"));
             let n = u8::try_from(n).expect("few") + 100;
             let path = ids.path(route.path);
