@@ -26,7 +26,7 @@ pub fn names(requirement: &Requirement, objective: &str, linked: &[(&[String], &
     out
 }
 
-/// `AC-3.01.01.a` of 3.1.1[a]: the family's letters, each number with two digits, the letter of the objective.
+/// `AC-3.01.01.a` of `3.1.1[a]`: the family's letters, each number with two digits, the letter of the objective.
 fn stem(requirement: &Requirement, objective: &str) -> String {
     let family = requirement.practice.as_deref().and_then(|p| p.split_once('.')).map_or("", |(letters, _)| letters);
     let rest = objective.strip_prefix(requirement.id.as_str()).unwrap_or_default();
