@@ -23,6 +23,7 @@ plan-weakness = What is missing
 plan-remediation = What is done about it
 plan-milestones = Milestones
 plan-milestones-hint = One a line: 2026-03-31 the module is ordered. Put x between day and text once it is reached.
+plan-milestone-reached = reached
 plan-risk = Risk
 plan-owner = Owner
 plan-due = To be done by
