@@ -23,6 +23,7 @@ message-reason-phone-no-program = the telephone's program for messages is missin
 message-reason-phone-timeout = the telephone did not answer in time
 message-reason-phone-program-failed = the telephone's program for messages failed
 message-reason-phone-interrupted = the phone bridge was stopped while it was handed over
+message-reason-phone-expired = its time was over before the telephone had it
 message-reason-phone-forgot = the phone bridge lost its memory
 message-reason-campaign-gone = its campaign is gone
 

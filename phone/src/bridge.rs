@@ -155,6 +155,9 @@ impl Bridge {
     fn hand_over(&self, message: &Message) -> Result<(), Error> {
         // What waits has its text; a journal written by hand might not.
         let Some(order) = &message.order else { return Err(Error::Says(format!("the journal has no text for `{}`", message.id))) };
+        if order.until.is_some_and(|until| until <= now()) {
+            return held(&self.journal).enter(&message.id, State::Failed, None, None, Some("expired"));
+        }
         let above = self.newest();
         held(&self.journal).enter(&message.id, State::Started, above, None, None)?;
         let (state, reason) = match self.modem.send(order) {
@@ -219,7 +222,7 @@ mod tests {
     use super::*;
 
     fn order(to: &str, text: &str) -> Order {
-        Order { to: to.into(), text: text.into(), sim: None }
+        Order { to: to.into(), text: text.into(), sim: None, until: None }
     }
 
     #[test]

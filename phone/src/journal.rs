@@ -45,7 +45,8 @@ impl State {
     #[must_use]
     pub const fn may_become(self, next: Self) -> bool {
         match self {
-            Self::Accepted => matches!(next, Self::Started),
+            // Failed without a start: its time was over.
+            Self::Accepted => matches!(next, Self::Started | Self::Failed),
             Self::Started => matches!(next, Self::HandedOver | Self::Sent | Self::Failed | Self::Unknown),
             // What is found in the phone's own list later settles it.
             Self::HandedOver | Self::Unknown => matches!(next, Self::Sent | Self::Failed),
@@ -69,6 +70,9 @@ pub struct Order {
     /// The slot of the SIM, from 0; the phone's own choice when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sim: Option<u8>,
+    /// When it dies if the phone has not had it, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<u64>,
 }
 
 impl Order {
@@ -328,7 +332,7 @@ mod tests {
     const STATES: [State; 6] = [State::Accepted, State::Started, State::HandedOver, State::Sent, State::Failed, State::Unknown];
 
     fn order(text: &str) -> Order {
-        Order { to: "+14155552671".into(), text: text.into(), sim: None }
+        Order { to: "+14155552671".into(), text: text.into(), sim: None, until: None }
     }
 
     #[test]

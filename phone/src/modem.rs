@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn what_is_not_there_was_not_started() {
         let modem = Modem { folder: Some("/nonexistent".into()), time_max: Duration::from_secs(1) };
-        let order = Order { to: "+14155552671".into(), text: "x".into(), sim: None };
+        let order = Order { to: "+14155552671".into(), text: "x".into(), sim: None, until: None };
         assert_eq!(modem.send(&order), Handed::NotStarted("no_program"));
         assert_eq!(modem.list(Folder::Sent, 1), None);
     }

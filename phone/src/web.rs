@@ -20,11 +20,14 @@ use crate::bridge::{Bridge, check};
 use crate::journal::{Message, Order, Taken};
 use crate::key::is_key;
 use crate::modem::Folder;
+use crate::now;
 
 /// Bytes of a body.
 const BODY_MAX: usize = 16 << 10;
 /// Characters of a message's key.
 const ID_CHARS_MAX: usize = 64;
+/// A text may wait so long, in seconds.
+const VALID_SECS_MAX: u64 = 86_400;
 /// Texts of the inbox in one answer.
 const INBOX_MAX: usize = 100;
 /// A request may take so long; the phone's programs are slow.
@@ -102,6 +105,7 @@ struct NewMessage {
     to: String,
     text: String,
     sim: Option<u8>,
+    valid_secs: Option<u64>,
 }
 
 fn id_of(headers: &HeaderMap) -> Option<String> {
@@ -125,11 +129,14 @@ async fn send(Held(app): Held<Shared>, headers: HeaderMap, body: Result<Json<New
     let Some(id) = id_of(&headers) else {
         return says(StatusCode::UNPROCESSABLE_ENTITY, "idempotency_key", "Idempotency-Key has 1 to 64 letters, digits, - or _");
     };
-    let NewMessage { to, text, sim } = match body {
+    let NewMessage { to, text, sim, valid_secs } = match body {
         Ok(Json(new)) => new,
-        Err(error) => return says(error.status(), "body", "the body is JSON with `to`, `text` and, if wanted, `sim`"),
+        Err(error) => return says(error.status(), "body", "the body is JSON with `to`, `text` and, if wanted, `sim` and `valid_secs`"),
     };
-    let order = Order { to, text, sim };
+    if valid_secs.is_some_and(|secs| !(1..=VALID_SECS_MAX).contains(&secs)) {
+        return says(StatusCode::UNPROCESSABLE_ENTITY, "valid_secs", "`valid_secs` is 1 to 86400");
+    }
+    let order = Order { to, text, sim, until: valid_secs.map(|secs| now() + secs) };
     if let Err((code, detail)) = check(&order) {
         return says(StatusCode::UNPROCESSABLE_ENTITY, code, detail);
     }

@@ -168,6 +168,7 @@ fn what_is_wrong_is_refused_with_a_reason_and_nothing_is_sent() {
         ("a", json!({"to": NUMBER, "text": "  "}), 422, "text"),
         ("a", json!({"to": NUMBER, "text": "x".repeat(1601)}), 422, "text"),
         ("a", json!({"to": NUMBER, "text": "x", "sim": 9}), 422, "sim"),
+        ("a", json!({"to": NUMBER, "text": "x", "valid_secs": 0}), 422, "valid_secs"),
         ("a", json!({"to": NUMBER, "text": "x", "more": 1}), 422, "body"),
         ("a", json!({"to": NUMBER}), 422, "body"),
         ("a b", text("x"), 422, "idempotency_key"),
@@ -209,10 +210,16 @@ fn what_the_phone_does_not_say_is_unknown_and_is_not_tried_again() {
     phone.behaves("hang_after");
     bridge.send("late", &text("late")).expect("an answer");
     bridge.becomes("late", "sent");
+    // One whose time is over when its turn comes: the one before takes the phone two seconds.
+    phone.behaves("hang");
+    bridge.send("slow", &text("slow")).expect("an answer");
+    bridge.send("over", &json!({"to": NUMBER, "text": "over", "valid_secs": 1})).expect("an answer");
+    bridge.becomes("over", "failed");
+    assert_eq!(bridge.get("/v1/messages/over").body["reason"], json!("expired"));
     fs::remove_file(phone.programs().join("termux-sms-send")).expect("removes");
     bridge.send("gone", &text("gone")).expect("an answer");
     bridge.becomes("gone", "failed");
-    assert_eq!(phone.lines("calls").len(), 5);
+    assert_eq!(phone.lines("calls").len(), 6);
 }
 
 #[test]

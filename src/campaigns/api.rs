@@ -125,10 +125,10 @@ async fn get_campaign(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Ans
 /// Put a draft up for review
 #[utoipa::path(post, path = "/api/v1/campaigns/{id}/submit", tag = "campaigns", params(("id" = String, Path)),
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
-async fn post_submit(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Answer {
+async fn post_submit(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
     let campaign = named::<Submit>(&ctx, &id).await?;
     let permit = ctx.permit::<Submit>(&campaign.on()).await?;
-    submit(&ctx.app.db, permit, &person, &campaign).await?;
+    submit(&ctx.app.db, permit, &campaign).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

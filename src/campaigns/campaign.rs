@@ -114,10 +114,10 @@ pub async fn edit(db: &Db, permit: Permit<Edit>, author: &PersonId, campaign: &C
 ///
 /// # Errors
 /// [`Error::State`].
-pub async fn submit(db: &Db, permit: Permit<Submit>, author: &PersonId, campaign: &Campaign) -> Result<(), Error> {
+pub async fn submit(db: &Db, permit: Permit<Submit>, campaign: &Campaign) -> Result<(), Error> {
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
-    one(tx.write(sql::SUBMIT).bind(&campaign.id).bind(campaign.version).bind(no_audience()).bind(author).bind(now).execute().await?)?;
+    one(tx.write(sql::SUBMIT).bind(&campaign.id).bind(campaign.version).bind(no_audience()).bind(now).execute().await?)?;
     tx.commit(permit, Detail::ok().with("round", campaign.round + 1)).await?;
     Ok(())
 }

@@ -86,26 +86,43 @@ pub async fn run(app: App, stop: CancellationToken) {
 /// When the database fails; it goes on in the next round.
 pub async fn round(app: &App, allowances: &mut Allowances) -> Result<(), Error> {
     for campaign in in_state(app, "gathering").await? {
-        gather(app, campaign).await?;
+        let id = campaign.id.clone();
+        apart(&id, gather(app, campaign).await)?;
     }
-    let now = app.db.clock().now();
-    for campaign in in_state(app, "scheduled").await?.into_iter().filter(|c| c.scheduled_at.is_some_and(|at| at <= now)) {
-        unless_changed(begin(&app.db, permit::<Begin>(app, &campaign.on())?, &campaign).await)?;
+    for campaign in in_state(app, "scheduled").await? {
+        apart(&campaign.id, unless_changed(begin(&app.db, permit::<Begin>(app, &campaign.on())?, &campaign).await))?;
     }
     let running = in_state(app, "running").await?;
     allowances.0.retain(|id, _| running.iter().any(|campaign| campaign.id == *id));
     for campaign in running {
-        if goes_wrong(app, &campaign).await? {
-            continue;
-        }
-        feed(app, &campaign, allowances).await?;
-        finish(app, &campaign).await?;
+        apart(&campaign.id, go_on(app, &campaign, allowances).await)?;
     }
     Ok(())
 }
 
+/// One campaign that runs.
+async fn go_on(app: &App, campaign: &Campaign, allowances: &mut Allowances) -> Result<(), Error> {
+    if goes_wrong(app, campaign).await? {
+        return Ok(());
+    }
+    feed(app, campaign, allowances).await?;
+    finish(app, campaign).await
+}
+
+/// What is wrong with one campaign holds up no other; what is wrong with the database does.
+fn apart(campaign: &CampaignId, done: Result<(), Error>) -> Result<(), Error> {
+    match done {
+        Err(Error::Db(error)) => Err(Error::Db(error)),
+        Err(error) => {
+            tracing::error!(%campaign, fault = Fault::with("a campaign", error).chain(), "a campaign cannot go on");
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
+}
+
 async fn in_state(app: &App, state: &'static str) -> Result<Vec<Campaign>, Error> {
-    Ok(app.db.query(sql::IN_STATE).bind(state).all().await?)
+    Ok(app.db.query(sql::IN_STATE).bind(state).bind(app.db.clock().now()).all().await?)
 }
 
 fn permit<A: Act<On = On>>(app: &App, on: &On) -> Result<Permit<A>, Error> {

@@ -50,7 +50,7 @@ pub async fn demo_samples(app: &App, author: &Actor, other: &Actor) -> Result<()
         let id = create(&app.db, permit, writes, &new).await.context("a sample campaign")?;
         let draft = one(app, &id).await?;
         let permit = app.policy.permit::<Submit>(author, &draft.on()).context("a sample campaign")?;
-        submit(&app.db, permit, writes, &draft).await.context("a sample campaign")?;
+        submit(&app.db, permit, &draft).await.context("a sample campaign")?;
         for _ in 0..ROUNDS_MAX {
             if one(app, &id).await?.state != "gathering" {
                 break;

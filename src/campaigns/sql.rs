@@ -21,18 +21,19 @@ macro_rules! campaign {
 }
 pub const BY_ID: &str = campaign!("where c.id = $1");
 pub const PAGE: &str = campaign!("where c.id < $1 order by c.id desc limit $2");
-pub const IN_STATE: &str = campaign!("where c.state = $1 order by c.id limit 50");
+pub const IN_STATE: &str =
+    campaign!("where c.state = $1 and (c.scheduled_at is null or c.scheduled_at <= $2 or c.state <> 'scheduled') order by c.id limit 200");
 pub const INSERT: &str = "insert into campaign (id, name, author_id, template_id, template_version, lists, gateway, scheduled_at, per_minute, needs_consent, state, version, round, gathered, recipients, refused, segments, reasons, audience_sha256, made_at, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'draft', 1, 0, '', 0, 0, 0, '{}', '', $12, $12, $1)";
 /// Whatever is changed before it runs makes a draft of it again: nothing that was approved stays so.
 pub const EDIT: &str = "update campaign set name = $4, author_id = $5, template_id = $6, template_version = $7, lists = $8, gateway = $9, scheduled_at = $10, per_minute = $11, needs_consent = $12, changed_at = $13, state = 'draft', reason = null, version = version + 1, hash = null, approved_hash = null, approved_by = null, approved_at = null, approval_id = null, last_audit_id = $1 where id = $2 and version = $3 and state in ('draft', 'gathering', 'review', 'approved', 'scheduled')";
-pub const SUBMIT: &str = "update campaign set state = 'gathering', reason = null, version = version + 1, round = round + 1, gathered = '', recipients = 0, refused = 0, segments = 0, reasons = '{}', audience_sha256 = $4, hash = null, approved_hash = null, approved_by = null, approved_at = null, approval_id = null, author_id = $5, changed_at = $6, last_audit_id = $1 where id = $2 and version = $3 and state = 'draft'";
+pub const SUBMIT: &str = "update campaign set state = 'gathering', reason = null, version = version + 1, round = round + 1, gathered = '', recipients = 0, refused = 0, segments = 0, reasons = '{}', audience_sha256 = $4, hash = null, approved_hash = null, approved_by = null, approved_at = null, approval_id = null, changed_at = $5, last_audit_id = $1 where id = $2 and version = $3 and state = 'draft'";
 pub const GATHER: &str = "update campaign set gathered = $5, recipients = $6, refused = $7, segments = $8, reasons = $9, audience_sha256 = $10, last_audit_id = $1 where id = $2 and version = $3 and state = 'gathering' and gathered = $4";
 pub const READY: &str =
     "update campaign set state = $4, reason = $5, hash = $6, changed_at = $7, last_audit_id = $1 where id = $2 and version = $3 and state = 'gathering'";
 /// By somebody else than who wrote it, and of exactly what was shown.
 pub const APPROVE: &str = "update campaign set state = $4, approved_hash = $5, approved_by = $6, approved_at = $7, approval_id = $1, version = version + 1, last_audit_id = $1 where id = $2 and version = $3 and state = 'review' and hash = $5 and author_id <> $6";
 pub const REJECT: &str = "update campaign set state = 'draft', reason = 'rejected', hash = null, version = version + 1, changed_at = $4, last_audit_id = $1 where id = $2 and version = $3 and state = 'review'";
-pub const BEGIN: &str = "update campaign set state = 'running', reason = null, begun_at = $3, resumed_at = $3, last_audit_id = $1 where id = $2 and state in ('approved', 'scheduled') and approved_hash = hash";
+pub const BEGIN: &str = "update campaign set state = 'running', reason = null, begun_at = $3, resumed_at = $3, last_audit_id = $1 where id = $2 and (state = 'approved' or (state = 'scheduled' and scheduled_at <= $3)) and approved_hash = hash";
 pub const PAUSE: &str = "update campaign set state = 'paused', reason = $3, last_audit_id = $1 where id = $2 and state = 'running'";
 pub const RESUME: &str =
     "update campaign set state = 'running', reason = null, resumed_at = $3, last_audit_id = $1 where id = $2 and state = 'paused' and approved_hash = hash";

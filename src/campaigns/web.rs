@@ -197,7 +197,7 @@ fn may(ctx: &Ctx, campaign: &Campaign, person: &PersonId) -> May {
         submit: in_state(&["draft"]) && can::<Submit>(ctx, campaign),
         approve: in_state(&["review"]) && campaign.author_id != *person && can::<Approve>(ctx, campaign),
         reject: in_state(&["review"]) && can::<Reject>(ctx, campaign),
-        begin: in_state(&["approved", "scheduled"]) && can::<Begin>(ctx, campaign),
+        begin: in_state(&["approved"]) && can::<Begin>(ctx, campaign),
         pause: in_state(&["running"]) && can::<Pause>(ctx, campaign),
         resume: in_state(&["paused"]) && can::<Resume>(ctx, campaign),
         cancel: !in_state(&["done", "cancelled"]) && can::<Cancel>(ctx, campaign),

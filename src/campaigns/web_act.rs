@@ -76,11 +76,11 @@ fn to(campaign: &Campaign) -> String {
     format!("/campaigns/{}", campaign.id)
 }
 
-async fn post_submit(Signed { person, .. }: Signed, Path(id): Path<String>, Posted { ctx, fields }: Posted) -> Answer {
+async fn post_submit(Signed { .. }: Signed, Path(id): Path<String>, Posted { ctx, fields }: Posted) -> Answer {
     let campaign = named::<Submit>(&ctx, &id).await?;
     let permit = ctx.permit::<Submit>(&campaign.on()).await?;
     fields.finish()?;
-    submit(&ctx.app.db, permit, &person, &campaign).await?;
+    submit(&ctx.app.db, permit, &campaign).await?;
     Ok(ctx.go(&to(&campaign), "campaign-submitted"))
 }
 

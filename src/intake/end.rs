@@ -2,10 +2,11 @@
 //! Must stay true: a legal hold stands against it; a key that was not destroyed yet, or that an old copy of the keys' database
 //! brought back, is destroyed at the next round.
 
-use super::{Error, Expire, Record, sql};
+use super::{Error, Expire, Record, number_ix, sql};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::IntakeId;
+use crate::core::number::Number;
 use crate::db::{Db, Detail, Tx};
 use crate::policy::{Act, Actor, Permit, Policy, Resource as _};
 
@@ -64,6 +65,28 @@ pub async fn shred_with<A: Act>(db: &Db, permit: Permit<A>, record: &Record, sta
     let detail = detail.with("flow", record.flow.as_str()).with("state", state).with("basis", reason).with("made_at", record.made_at);
     tx.commit(permit, detail).await?;
     destroy(db, &record.id).await;
+    Ok(())
+}
+
+/// Shreds what else a number sent, on its own word: everything that no legal hold stands against.
+///
+/// # Errors
+/// When a database fails; what is left then goes with its time, or on another word.
+pub async fn rest_of(db: &Db, policy: &Policy, number: &Number) -> Result<(), Error> {
+    let index = number_ix(db, number.e164());
+    let mut newest = format!("{PREFIX}g");
+    for _ in 0..PAGES_MAX {
+        let page: Vec<Record> = db.query(sql::OF_NUMBER).bind(&index).bind(newest.as_str()).bind(100).all().await?;
+        let Some(last) = page.last() else { break };
+        last.id.as_str().clone_into(&mut newest);
+        for record in &page {
+            let permit = policy.permit::<Expire>(&Actor::system(), &record.on()).map_err(|e| Fault::with("delete what a patient sent", e))?;
+            match shred(db, permit, record, "deleted", "deleted").await {
+                Ok(()) | Err(Error::Changed | Error::Held | Error::Gone) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
     Ok(())
 }
 

@@ -218,6 +218,12 @@ impl Prepared {
         On::one("intake", &self.id)
     }
 
+    /// Has the patient everything deleted?
+    #[must_use]
+    pub fn deletes(&self) -> bool {
+        matches!(&self.write, Wrote::Shred(_, Did::Deleted))
+    }
+
     /// What is said.
     #[must_use]
     pub fn answer(&self) -> &str {

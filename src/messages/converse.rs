@@ -73,10 +73,15 @@ pub(super) async fn converse(app: &App, actor: &Actor, incoming: &Incoming<'_>) 
             Err(error) => return Err(error.into()),
         };
         match take(app, actor, incoming, &prepared, number.e164()).await {
-            Ok(talked) => {
+            // Only what is committed is settled: a stop that came in between left everything as it was.
+            Ok(Talked::Said(text)) => {
                 prepared.settle(db).await;
-                return Ok(talked);
+                if prepared.deletes() {
+                    intake::end::rest_of(db, &app.policy, &number).await?;
+                }
+                return Ok(Talked::Said(text));
             }
+            Ok(talked) => return Ok(talked),
             Err(intake::Error::Changed) => tokio::time::sleep(PAUSE * 2_u32.pow(n)).await,
             Err(intake::Error::Known) => return Ok(Talked::Known),
             Err(error) => return Err(error.into()),

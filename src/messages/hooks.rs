@@ -119,7 +119,7 @@ async fn message(app: &App, ctx: &Ctx, form: &Form) -> Answer {
         Some("HELP") => Some(Wish::Help),
         _ => None,
     };
-    let incoming = Incoming { gateway: NAME, provider_id, from, to, text: form.one("Body").unwrap_or_default(), wish };
+    let incoming = Incoming { gateway: NAME, provider_id, from, to, text: form.one("Body").unwrap_or_default(), wish, may_lift: true };
     let said = match converse(app, &actor(ctx), &incoming).await.map_err(told)? {
         Talked::Said(text) => text,
         Talked::Known => String::new(),

@@ -84,6 +84,8 @@ pub struct Incoming<'a> {
     pub text: &'a str,
     /// What the gateway says it asks for; read from the text otherwise.
     pub wish: Option<Wish>,
+    /// May it lift a stop? Not what may be older than the stop.
+    pub may_lift: bool,
 }
 
 impl Incoming<'_> {
@@ -160,6 +162,7 @@ pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) 
         };
     }
     if wish == Some(Wish::Start)
+        && incoming.may_lift
         && let Some(lifted) = contacts::lift_opt_out(&mut tx, &number_ix).await.map_err(inner)?
     {
         detail = detail.with("lifted", lifted.as_str());

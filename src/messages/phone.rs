@@ -21,6 +21,7 @@ use crate::core::clock::{HOUR, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::MessageId;
 use crate::core::number::{Kinds, Number};
+use crate::db::DbError;
 use crate::http::App;
 use crate::policy::Actor;
 
@@ -39,6 +40,8 @@ const ASKED_EVERY: Duration = Duration::from_millis(400);
 const ROUND: Duration = Duration::from_secs(10);
 /// What became of a message is asked for so long.
 const FOLLOWED_FOR: Micros = HOUR;
+/// A message that the telephone has not had by then dies, in seconds.
+const VALID_SECS: u32 = 4 * 3600;
 /// Messages asked about in a round.
 const FOLLOWED_MAX: usize = 100;
 
@@ -54,6 +57,8 @@ pub struct Phone {
 struct Order<'a> {
     to: &'a str,
     text: &'a str,
+    /// Seconds within which the telephone must have it.
+    valid_secs: u32,
 }
 
 /// What the bridge says of a message.
@@ -99,8 +104,9 @@ impl Phone {
 
     async fn post(&self, message: Outgoing) -> Attempted {
         let id = message.message.to_string();
+        let valid_secs = message.valid_secs.unwrap_or(VALID_SECS).clamp(1, VALID_SECS);
         let request = self.client.post(format!("{}/v1/messages", self.settings.url)).header("idempotency-key", &id);
-        let answer = match self.showing_key(request).json(&Order { to: &message.to, text: &message.text }).send().await {
+        let answer = match self.showing_key(request).json(&Order { to: &message.to, text: &message.text, valid_secs }).send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Attempted::Later { reason: "no_connection".into() },
             Err(error) => return Attempted::Unknown { reason: client::trouble(&error).into() },
@@ -244,9 +250,23 @@ pub async fn round(app: &App, phone: &Phone, last: &mut i64) -> Result<(), Error
         if inbox.gap {
             tracing::warn!("more came in by the phone than it lists: some messages may be missing");
         }
-        for item in inbox.items {
-            take_in(app, &item).await?;
+        // What lay on the telephone before the first look may be older than any stop.
+        let kept: i64 = app.db.query(sql::INBOUND_ANY).bind(PHONE).scalar().await?;
+        let is_news = kept > 0;
+        for item in &inbox.items {
+            match take_in(app, item, is_news).await {
+                Err(Error::Db(DbError::Erased)) => tracing::warn!("a message from a number that was erased is not kept"),
+                done => done?,
+            }
             *last = item.row.max(*last);
+        }
+        // A telephone that was set up anew counts from the first row again.
+        if inbox.items.is_empty()
+            && *last > 0
+            && let Some(all) = phone.inbox(0).await
+            && all.items.iter().map(|item| item.row).max().unwrap_or(0) < *last
+        {
+            *last = 0;
         }
     }
     // Ids begin with their time.
@@ -271,14 +291,14 @@ pub async fn round(app: &App, phone: &Phone, last: &mut i64) -> Result<(), Error
     Ok(())
 }
 
-async fn take_in(app: &App, item: &Item) -> Result<(), Error> {
+async fn take_in(app: &App, item: &Item, may_lift: bool) -> Result<(), Error> {
     // A telephone that was set up anew counts its rows anew.
     let provider_id = format!("{}:{}", item.row, word(&item.received));
     // A telephone may leave out the country.
     let region = app.config.default_region.as_deref();
     let number = Number::parse_of(&item.from, region, Kinds { voip: true }).ok();
     let from = number.as_ref().map_or(item.from.as_str(), Number::e164);
-    let incoming = Incoming { gateway: PHONE, provider_id: &provider_id, from, to: PHONE, text: &item.text, wish: None };
+    let incoming = Incoming { gateway: PHONE, provider_id: &provider_id, from, to: PHONE, text: &item.text, wish: None, may_lift };
     let permit = app.policy.permit::<Receive>(&Actor::system(), &inbound::events()).map_err(|d| Fault::with("the policy stops what came in", d))?;
     inbound::receive(&app.db, permit, &incoming).await?;
     Ok(())

@@ -45,6 +45,7 @@ pub const DELIVER: &str = "insert into sandbox_delivery (provider_id, message_id
 pub const DELIVERIES: &str = "select provider_id, message_id, sealed, at from sandbox_delivery order by at desc, provider_id limit 50";
 pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
 
+pub const INBOUND_ANY: &str = "select count(*) from (select id from inbound_event where gateway = $1 limit 1) e";
 pub const INBOUND_KNOWN: &str = "select count(*) from inbound_event where gateway = $1 and event_key = $2";
 pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_key, kind, number_ix, sealed, provider_id, status, received_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
 
@@ -67,6 +68,7 @@ pub const ALL: &[&str] = &[
     HISTORY,
     SENDING,
     SENDING_LEFT,
+    INBOUND_ANY,
     INBOUND_KNOWN,
     INSERT_INBOUND,
     INSERT_JOB,

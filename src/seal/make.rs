@@ -20,6 +20,9 @@ use crate::plans;
 use crate::policy::Permit;
 use crate::repeat::{Key, Once};
 
+/// Links that one seal takes in; the statement fetches one more.
+const ROWS_MAX: usize = 30_000;
+
 /// A seal about to be made.
 #[derive(Debug)]
 pub struct Sealing<'a> {
@@ -83,7 +86,11 @@ pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing
         clock: plans::clock::of(db, &assessment.id).await?,
         operational: plans::operational::of(db, &assessment.system_id).await?,
     };
-    let files = snapshot::named(catalog, db.query(sql::FILES).bind(&assessment.id).all().await?);
+    let rows: Vec<snapshot::FileRow> = db.query(sql::FILES).bind(&assessment.id).all().await?;
+    if rows.len() > ROWS_MAX {
+        return Err(Error::TooMany);
+    }
+    let files = snapshot::named(catalog, rows);
     match files.len() {
         0 => return Err(Error::Nothing),
         n if n > ARTIFACTS_MAX => return Err(Error::TooMany),

@@ -25,7 +25,7 @@ pub const INSERT: &str = "insert into seal (id, assessment_id, status_date, dige
 pub const INSERT_ARTIFACT: &str =
     "insert into seal_artifact (seal_id, place, evidence_id, file, sha256, size, retain_until, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 /// The files that an assessment rests on now, once for each objective.
-pub const FILES: &str = "select l.objective, e.id, e.name, e.kind, e.sha256, e.size, e.made_at from objective_link l join artifact a on a.evidence_id = (select x.evidence_id from artifact x join evidence d on d.id = x.evidence_id where x.line_id = l.evidence_id and d.deleted_at is null order by case when x.approved_at is not null and x.superseded_at is null then 0 else 1 end, x.number desc limit 1) join evidence e on e.id = a.evidence_id where l.assessment_id = $1 and l.removed_at is null order by e.id, l.objective limit 30000";
+pub const FILES: &str = "select l.objective, e.id, e.name, e.kind, e.sha256, e.size, e.made_at from objective_link l join artifact a on a.evidence_id = (select x.evidence_id from artifact x join evidence d on d.id = x.evidence_id where x.line_id = l.evidence_id and d.deleted_at is null order by case when x.approved_at is not null and x.superseded_at is null then 0 else 1 end, x.number desc limit 1) join evidence e on e.id = a.evidence_id where l.assessment_id = $1 and l.removed_at is null order by e.id, l.objective limit 30001";
 /// Who deletes evidence and who seals an assessment wait for each other here.
 pub const LOCK: &str = "insert into fixed (name, value) values ('seal_lock', '') on conflict (name) do update set value = excluded.value";
 /// The last entry of every row that a seal is made of: no row changes without another one, so equal ones are an equal state.

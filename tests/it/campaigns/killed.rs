@@ -82,7 +82,7 @@ async fn begun(site: &Site) {
     let id = campaigns::create(db, permit, &writes, &new).await.expect("makes");
     let one = async || campaigns::find(db, &id).await.expect("reads").expect("there");
     let permit = app.policy.permit(&author, &one().await.on()).expect("may");
-    campaigns::submit(db, permit, &writes, &one().await).await.expect("puts up");
+    campaigns::submit(db, permit, &one().await).await.expect("puts up");
     while one().await.state == "gathering" {
         round(app, &mut Allowances::default()).await.expect("a round");
     }

@@ -124,6 +124,38 @@ async fn the_patients_word_deletes_after_a_second_one_and_a_hold_stands_against_
 }
 
 #[tokio::test]
+async fn the_patients_word_deletes_everything_the_number_sent() {
+    with(&[], async |app| {
+        let first = whole(app).await;
+        app.advance(2 * 24 * 3600);
+        let second = whole(app).await;
+        assert_ne!(first, second);
+        say(app, "delete").await;
+        assert!(say(app, "yes").await.contains("was deleted"));
+        for id in [&first, &second] {
+            key_gone(app, id).await;
+            assert_eq!(state(app, id).await, "deleted");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_stop_between_delete_and_yes_destroys_nothing_without_an_entry() {
+    with(&[], async |app| {
+        let id = whole(app).await;
+        say(app, "delete").await;
+        say(app, "stop").await;
+        say(app, "yes").await;
+        assert_eq!(state(app, &id).await, "complete");
+        let staff = app.person(&[Role::Intake]).await;
+        let fields = [("field", "name"), ("purpose", "treatment")];
+        staff.post(&format!("/intake/{id}/reveal"), &fields).await.expect(200);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn the_running_server_leaves_no_core_and_no_other_process_looks_into_it() {
     if crate::support::app::on_postgres() {
         println!("skipped: it is the same program");
