@@ -153,8 +153,11 @@ const journey = async (browser, js) => {
   const desk = staff.url();
   check(`${label}: the desk has all objectives`, (await staff.locator('main').innerText()).includes('320 objectives.'), desk);
   if (js) {
+    // The page's script is there when the page is loaded; the key is heard a moment later.
+    await staff.waitForLoadState('load');
     await staff.keyboard.press('/');
-    check(`${label}: / goes to the search`, await staff.evaluate(() => document.activeElement.id === 'q'));
+    const found = await staff.waitForFunction(() => document.activeElement.id === 'q', null, { timeout: 10000 }).then(() => true, () => false);
+    check(`${label}: / goes to the search`, found);
   }
   await staff.fill('#q', '3.4.4');
   await submit(staff, 'form[role=search] button');
