@@ -223,8 +223,9 @@ async fn approve_samples(app: &App, actor: &Actor, officer: &Actor) -> Result<()
         let permit = app.policy.permit(actor, item).context(may)?;
         evidence::artifact::submit(db, permit, &known).await.context("submit a sample")?;
         if n > 0 {
+            let known = evidence::artifact::of_evidence(db, item).await?;
             let permit = app.policy.permit(officer, item).context(may)?;
-            evidence::artifact::approve(db, permit, approver, &known).await.context("approve a sample")?;
+            evidence::artifact::approve(db, permit, approver, &known, known.revision).await.context("approve a sample")?;
         }
     }
     Ok(())

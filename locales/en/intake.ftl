@@ -145,7 +145,8 @@ glass-button = Read it, and tell them
 intake-glass-none = There is no finished record of this number with that field
 mail-break-glass-subject = Somebody read a patient's record without the role
 mail-break-glass-text = { $who } broke the glass and read a field of the record { $record }. Look at why.
-notice-break-glass = Somebody read a patient's record without the role
+mail-break-glass-none = { $who } broke the glass for a number or a field of which there is nothing. Look at why.
+notice-break-glass = Somebody read a patient's record, or tried to, without the role
 
 intake-form-send = Send
 intake-form-agree = I agree

@@ -105,7 +105,7 @@ affirm-next = Next by { $day }.
 affirm-triennial = New assessment by { $day }.
 affirm-erased = somebody whose name was erased
 
-error-seal-no-status = The sealed score is below 88, or there is none: no status can be affirmed (32 CFR 170.21(a)(2)(i)).
+error-seal-no-status = No status can be affirmed: the sealed score is below 88 or there is none (32 CFR 170.21(a)(2)(i)), or something is open that may not wait, stands on no plan, or has waited its 180 days (32 CFR 170.21(a)(2) and (b)).
 error-affirm-day = The three years of this assessment are over. Assess and seal anew, then affirm that.
 flash-text-affirmed = Affirmed.
 action-affirmation-sign = Affirm a status

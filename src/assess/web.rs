@@ -249,13 +249,14 @@ pub(super) fn history_href(ctx: &Ctx, object: &str) -> Option<String> {
 }
 
 /// Today in the viewer's zone.
-pub(super) fn today(ctx: &Ctx) -> jiff::civil::Date {
+#[must_use]
+pub fn today(ctx: &Ctx) -> jiff::civil::Date {
     let zone = jiff::tz::TimeZone::get(ctx.time_zone()).unwrap_or(jiff::tz::TimeZone::UTC);
     jiff::Timestamp::from_microsecond(ctx.now()).unwrap_or_default().to_zoned(zone).date()
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub mod tests {
     use std::sync::Arc;
 
     /// A page of this slice as somebody sees it.

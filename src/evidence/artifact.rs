@@ -292,23 +292,26 @@ pub async fn submit(db: &Db, permit: Permit<Submit>, item: &Artifact) -> Result<
     Ok(())
 }
 
-/// Approves a version that waits for it; it takes the place of every earlier one.
+/// Approves a version that waits for it, as it was seen at `seen`; it takes the place of every earlier one.
 ///
 /// # Errors
-/// [`Error::State`] when it does not wait, when its file was deleted or altered, when a later one was approved, and always for
+/// [`Error::Changed`] when it is another by now; [`Error::State`] when it does not wait, when its file was deleted or altered, when a later one was approved, and always for
 /// whoever uploaded it.
-pub async fn approve(db: &Db, permit: Permit<Approve>, person: &PersonId, item: &Artifact) -> Result<(), Error> {
+pub async fn approve(db: &Db, permit: Permit<Approve>, person: &PersonId, item: &Artifact, seen: i64) -> Result<(), Error> {
+    if item.state() == State::InReview && item.revision != seen {
+        return Err(Error::Changed);
+    }
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     // Approvals of two versions of one line wait for each other.
     tx.query(sql::LOCK_LINE).execute().await?;
     let older: Vec<(EvidenceId,)> = tx.query(sql::OLDER).bind(&item.line_id).bind(item.number).all().await?;
-    if tx.write(sql::APPROVE).bind(&item.evidence_id).bind(person).bind(now).execute().await? != 1 {
+    if tx.write(sql::APPROVE).bind(&item.evidence_id).bind(person).bind(now).bind(seen).execute().await? != 1 {
         return Err(Error::State);
     }
     tx.write(sql::SUPERSEDE).bind(&item.line_id).bind(item.number).bind(now).execute().await?;
     let older: Vec<String> = older.into_iter().map(|(id,)| id.to_string()).collect();
-    let mut detail = of(item);
+    let mut detail = of(item).with("revision", seen);
     if !older.is_empty() {
         detail = detail.with("supersedes", older);
     }

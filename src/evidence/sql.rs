@@ -59,8 +59,8 @@ pub const SUBMIT: &str = "update artifact set submitted_at = $4, rejected_at = n
 /// Whoever decides about versions of one line waits here for whoever does so, too.
 pub const LOCK_LINE: &str = "insert into fixed (name, value) values ('artifact_lock', '') on conflict (name) do update set value = excluded.value";
 pub const OLDER: &str = "select evidence_id from artifact where line_id = $1 and number < $2 and superseded_at is null order by number limit 200";
-/// Never by whoever uploaded it.
-pub const APPROVE: &str = "update artifact set approved_at = $4, approved_by = $3, revision = revision + 1, last_audit_id = $1 where evidence_id = $2 and submitted_at is not null and approved_at is null and superseded_at is null and altered_at is null and exists (select 1 from evidence e where e.id = artifact.evidence_id and e.owner_id <> $3 and e.deleted_at is null)";
+/// Never by whoever uploaded it, and only as it was seen.
+pub const APPROVE: &str = "update artifact set approved_at = $4, approved_by = $3, revision = revision + 1, last_audit_id = $1 where evidence_id = $2 and revision = $5 and submitted_at is not null and approved_at is null and superseded_at is null and altered_at is null and exists (select 1 from evidence e where e.id = artifact.evidence_id and e.owner_id <> $3 and e.deleted_at is null)";
 pub const SUPERSEDE: &str =
     "update artifact set superseded_at = $4, revision = revision + 1, last_audit_id = $1 where line_id = $2 and number < $3 and superseded_at is null";
 pub const REJECT: &str = "update artifact set submitted_at = null, rejected_at = $4, rejected_by = $3, rejected_because = $5, revision = revision + 1, last_audit_id = $1 where evidence_id = $2 and submitted_at is not null and approved_at is null and superseded_at is null and exists (select 1 from evidence e where e.id = artifact.evidence_id and e.owner_id <> $3)";

@@ -318,12 +318,13 @@ pub(super) async fn post_submit(Signed { ctx, .. }: Signed, Path(id): Path<Strin
     Ok(ctx.go(&format!("/evidence/{}", item.id), "artifact-submitted"))
 }
 
-pub(super) async fn post_approve(Signed { ctx, person }: Signed, Path(id): Path<String>, Posted { fields, .. }: Posted) -> Answer {
+pub(super) async fn post_approve(Signed { ctx, person }: Signed, Path(id): Path<String>, Posted { mut fields, .. }: Posted) -> Answer {
     let item = named(&ctx, &id).await?;
     let permit = ctx.permit::<Approve>(&item).await?;
+    let seen = fields.one("version")?.parse().map_err(|_| http::Error::field("version", "is not a number"))?;
     fields.finish()?;
     let artifact = artifact::of_evidence(&ctx.app.db, &item).await?;
-    artifact::approve(&ctx.app.db, permit, &person, &artifact).await?;
+    artifact::approve(&ctx.app.db, permit, &person, &artifact, seen).await?;
     Ok(ctx.go(&format!("/evidence/{}", item.id), "artifact-approved"))
 }
 

@@ -3,7 +3,7 @@
 
 use axum::Json as Out;
 use axum::extract::{FromRequest as _, Path, Request};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse as _;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -169,13 +169,15 @@ pub(super) async fn post_submit(Signed { ctx, .. }: Signed, Path(id): Path<Strin
 }
 
 /// Approve what somebody else uploaded
-#[utoipa::path(post, path = "/api/v1/evidence/{id}/approve", tag = "evidence", params(("id" = String, Path)),
-    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub(super) async fn post_approve(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Answer {
+#[utoipa::path(post, path = "/api/v1/evidence/{id}/approve", tag = "evidence",
+    params(("id" = String, Path), ("If-Match" = String, Header, description = "The ETag of what was seen")),
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 412, body = Problem), (status = 428, body = Problem)))]
+pub(super) async fn post_approve(Signed { ctx, person }: Signed, Path(id): Path<String>, headers: HeaderMap) -> Answer {
     let item = named(&ctx, &id).await?;
     let permit = ctx.permit::<Approve>(&item).await?;
+    let seen = seen(&headers)?;
     let artifact = artifact::of_evidence(&ctx.app.db, &item).await?;
-    artifact::approve(&ctx.app.db, permit, &person, &artifact).await?;
+    artifact::approve(&ctx.app.db, permit, &person, &artifact, seen).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -164,6 +164,12 @@ pub async fn reveal<A: Act>(
     let id = DisclosureId::new(db.clock(), db.rng());
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
+    // Whoever destroys it waits here too: what was destroyed first is told no more.
+    tx.query(sql::LOCK_HOLDS).execute().await?;
+    let erased: i64 = tx.query(sql::IS_ERASED).bind(&record.id).scalar().await?;
+    if erased > 0 {
+        return Err(Error::Gone);
+    }
     let insert = tx.write(sql::INSERT_DISCLOSURE).bind(&id).bind(&record.id).bind(kind).bind(wanted.field).bind(wanted.purpose);
     insert.bind(by).bind(now).execute().await?;
     for alarm in alarms {
@@ -173,6 +179,21 @@ pub async fn reveal<A: Act>(
     let detail = if wanted.note.is_empty() { detail } else { detail.personal("note", wanted.note) };
     tx.commit(permit, if let Some(version) = wanted.version { detail.with("version", version) } else { detail }).await?;
     Ok(text)
+}
+
+/// Enters that somebody tried to read without the right, and there was nothing; `alarms` leave with the entry. Otherwise numbers
+/// could be tried, to learn which have a record.
+///
+/// # Errors
+/// When the database fails.
+pub async fn in_vain<A: Act>(db: &Db, permit: Permit<A>, number: &str, purpose: &'static str, note: &str, alarms: Vec<Notice>) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    for alarm in alarms {
+        alarm.insert(&mut tx).await?;
+    }
+    let detail = Detail::failed("nothing_found").with("purpose", purpose).personal("number", number);
+    tx.commit(permit, if note.is_empty() { detail } else { detail.personal("note", note) }).await?;
+    Ok(())
 }
 
 async fn value(db: &Db, record: &Record, wanted: Wanted<'_>) -> Result<Zeroizing<String>, Error> {

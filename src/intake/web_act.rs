@@ -5,7 +5,7 @@ use axum::extract::Path;
 use axum::http::Uri;
 use serde::Serialize;
 
-use super::read::{Look, Wanted, page, reveal};
+use super::read::{Look, Wanted, in_vain, page, reveal};
 use super::web::{Choice, Shown, allowed, fields_of, permitted, purposes, show_again, show_with};
 use super::{BreakGlass, Correct, Erase, Error, NOTE_CHARS_MAX, NOTES, Note, PHONE, PURPOSES, Record, Reveal, change, intakes};
 use crate::core::number::Number;
@@ -223,28 +223,31 @@ async fn post_glass(Signed { person, .. }: Signed, Posted { ctx, mut fields }: P
     let record = records.into_iter().find(|r| r.ended_at.is_some());
     let label = record.as_ref().and_then(|record| label_of(&ctx, record, &field));
     let (Some(record), Some(label)) = (record, label) else {
-        form.wrong("phone", ctx.app.text("intake-glass-none", &[]));
-        let page = glass_page(&ctx, None, form);
-        return ctx.again("intake/glass.html", page).await;
+        return nothing(&ctx, &number, purpose, &note, form).await;
     };
     let permit = permitted::<BreakGlass>(&ctx, &record.on()).await?;
-    let alarms = alarms(&ctx, &record).await?;
+    let alarms = alarms(&ctx, Some(&record)).await?;
     let wanted = Wanted { field: &field, version: None, purpose, note: &note };
     let text = match reveal(&ctx.app.db, permit, &record, &person, wanted, "break_glass", alarms).await {
         Ok(text) => text,
-        Err(Error::NotFound) => {
-            form.wrong("field", ctx.app.text("intake-glass-none", &[]));
-            let page = glass_page(&ctx, None, form);
-            return ctx.again("intake/glass.html", page).await;
-        }
+        Err(Error::NotFound) => return nothing(&ctx, &number, purpose, &note, form).await,
         Err(error) => return Err(error.into()),
     };
     let page = glass_page(&ctx, Some(Shown { label, text: text.as_str().to_owned() }), FormState::default());
     ctx.page("intake/glass.html", page).await
 }
 
-/// A notice for every compliance officer and administrator: who broke the glass, and for which record.
-async fn alarms(ctx: &Ctx, record: &Record) -> Result<Vec<Notice>, http::Error> {
+/// There is no such record, or nothing in it: both sound alike, and both are an entry with its alarm.
+async fn nothing(ctx: &Ctx, number: &Number, purpose: &'static str, note: &str, mut form: FormState) -> Answer {
+    let permit = permitted::<BreakGlass>(ctx, &intakes()).await?;
+    in_vain(&ctx.app.db, permit, number.e164(), purpose, note, alarms(ctx, None).await?).await?;
+    form.wrong("phone", ctx.app.text("intake-glass-none", &[]));
+    let page = glass_page(ctx, None, form);
+    ctx.again("intake/glass.html", page).await
+}
+
+/// A notice for every compliance officer and administrator: who broke the glass, and for which record, if there was one.
+async fn alarms(ctx: &Ctx, record: Option<&Record>) -> Result<Vec<Notice>, http::Error> {
     let db = &ctx.app.db;
     let who = ctx.session.as_ref().map_or("", |s| s.display_name.as_str());
     let mut told = identity::holders(db, Role::Compliance).await?;
@@ -255,7 +258,7 @@ async fn alarms(ctx: &Ctx, record: &Record) -> Result<Vec<Notice>, http::Error> 
     }
     let mut out = Vec::with_capacity(told.len());
     for person in told {
-        match Notice::prepare(db, "any", &person, ALARM, &[("who", who), ("record", record.id.as_str())]).await {
+        match Notice::prepare(db, "any", &person, ALARM, &[("who", who), ("record", record.map_or("", |record| record.id.as_str()))]).await {
             // Deleted since they were listed.
             Err(DbError::Erased) => {}
             notice => out.push(notice?),

@@ -3,8 +3,7 @@
 pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $1)";
 pub const ATTEMPT: &str =
     "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
-pub const SETTLE: &str =
-    "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and ended_at is null";
+pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and attempts = $8 and ended_at is null";
 
 /// A message as `Message` reads it.
 macro_rules! message {
@@ -15,8 +14,9 @@ macro_rules! message {
         )
     };
 }
-/// Back to its turn: certainly not sent.
-pub const AGAIN: &str = "update message set state = 'queued', reason = $3, last_audit_id = $1 where id = $2 and state = 'sending' and ended_at is null";
+/// Back to its turn: certainly not sent. It names the attempt, so that a result that is written twice ends no other.
+pub const AGAIN: &str =
+    "update message set state = 'queued', reason = $3, last_audit_id = $1 where id = $2 and state = 'sending' and attempts = $4 and ended_at is null";
 pub const JOB_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where kind = 'message.attempt' and subject = $1 and done_at is null";
 /// What its gateway says of it; nothing else may have been said since it was read.
 pub const REPORTED: &str = "update message set state = $3, reason = $4, provider_id = $5, provider_status = $6, provider_rank = $7, ended_at = coalesce(ended_at, $8), last_audit_id = $1 where id = $2 and state = $9 and provider_rank = $10";

@@ -105,7 +105,7 @@ async fn settle_with(db: &Db, permit: Permit<Settle>, message: &Message, from: S
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     let written = tx.write(sql::SETTLE).bind(&message.id).bind(ending.state.name());
-    let written = written.bind(ending.reason.clone()).bind(ending.provider_id.clone()).bind(now).bind(from.name());
+    let written = written.bind(ending.reason.clone()).bind(ending.provider_id.clone()).bind(now).bind(from.name()).bind(message.attempts);
     changed(written.execute().await?)?;
     tx.query(sql::JOB_DONE).bind(&message.id).bind(now).execute().await?;
     let mut detail = Detail::of(ending.outcome()).with("gateway", message.gateway.as_str()).with("state", ending.state.name());
@@ -125,7 +125,7 @@ async fn settle_with(db: &Db, permit: Permit<Settle>, message: &Message, from: S
 /// Records that nothing was sent, and has the message wait for another turn.
 async fn again(db: &Db, permit: Permit<Settle>, message: &Message, reason: &str, attempts: i64) -> Result<(), Error> {
     let mut tx = db.begin(&permit).await?;
-    changed(tx.write(sql::AGAIN).bind(&message.id).bind(reason).execute().await?)?;
+    changed(tx.write(sql::AGAIN).bind(&message.id).bind(reason).bind(attempts).execute().await?)?;
     let due = tx.now() + pause_after(attempts);
     tx.query(sql::JOB_AGAIN).bind(&message.id).bind(due).execute().await?;
     let detail = Detail::failed(reason).with("gateway", message.gateway.as_str()).with("state", State::Queued.name()).with("attempt", attempts);
@@ -276,7 +276,7 @@ async fn lane(db: &Db, policy: &Policy, hands: Hands<'_>, queue: &Mutex<mpsc::Re
 
 /// One message whose job this worker holds.
 pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &MessageId) -> Result<(), Error> {
-    let Some(message) = find(db, id).await? else { return close(db, id).await };
+    let Some(mut message) = find(db, id).await? else { return close(db, id).await };
     let state = message.state()?;
     let gateway = hands.gateway(&message.gateway);
     match (step(state, gateway.is_some()), gateway) {
@@ -297,6 +297,7 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &Mes
                 Verdict::Wait { until } => rest(db, id, until).await,
                 Verdict::Go { until } => {
                     outgoing.valid_secs = until.map(|until| u32::try_from((until - db.clock().now()) / SECOND).unwrap_or(1).max(1));
+                    message.attempts += 1;
                     let attempted = hand_over(gateway, outgoing).await;
                     record(db, policy, &message, &attempted).await
                 }
@@ -327,8 +328,8 @@ async fn record(db: &Db, policy: &Policy, message: &Message, attempted: &Attempt
                 tracing::warn!(message = %message.id, fault = Fault::with("settle a message", error).chain(), "a result could not be written yet");
                 tokio::time::sleep(pause).await;
             }
-            // The gateway said what became of it before it answered.
-            Err(Error::State) => return close(db, &message.id).await,
+            // The gateway said what became of it before it answered; or the result was written, though the database said not.
+            Err(Error::State) => return close_ended(db, &message.id).await,
             settled => return settled,
         }
     }
@@ -336,7 +337,7 @@ async fn record(db: &Db, policy: &Policy, message: &Message, attempted: &Attempt
 }
 
 async fn record_once(db: &Db, policy: &Policy, message: &Message, attempted: &Attempted) -> Result<(), Error> {
-    let (attempts, mut halt) = (message.attempts + 1, None);
+    let (attempts, mut halt) = (message.attempts, None);
     let ending = match attempted {
         Attempted::Accepted { provider_id } => Ending::accepted(provider_id),
         Attempted::Unknown { reason } => Ending::unknown(reason),
@@ -356,6 +357,14 @@ async fn rest(db: &Db, id: &MessageId, until: Micros) -> Result<(), Error> {
     let mut chore = db.chore(Chore::Job).await?;
     chore.query(sql::JOB_AGAIN).bind(id).bind(until).execute().await?;
     Ok(chore.commit().await?)
+}
+
+/// Ends the job of a message unless that waits for its turn again.
+async fn close_ended(db: &Db, id: &MessageId) -> Result<(), Error> {
+    match find(db, id).await? {
+        Some(message) if matches!(message.state()?, State::Queued | State::Sending) => Ok(()),
+        _ => close(db, id).await,
+    }
 }
 
 async fn close(db: &Db, id: &MessageId) -> Result<(), Error> {

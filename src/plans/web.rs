@@ -1,6 +1,7 @@
 //! The routes of this slice, and what its pages share.
 
 use super::{Error, web_api, web_operational, web_plan};
+pub(super) use crate::assess::web::today;
 use crate::assess::{self, framework, system};
 use crate::catalog::Catalog;
 use crate::core::id::AssessmentId;
@@ -82,12 +83,6 @@ pub(super) fn on(kind: &'static str, id: &str) -> On {
     id.parse::<AssessmentId>().map_or_else(|_| On::any(kind), |id| On::one(kind, id))
 }
 
-/// Today in the viewer's zone.
-pub(super) fn today(ctx: &Ctx) -> jiff::civil::Date {
-    let zone = jiff::tz::TimeZone::get(ctx.time_zone()).unwrap_or(jiff::tz::TimeZone::UTC);
-    jiff::Timestamp::from_microsecond(ctx.now()).unwrap_or_default().to_zoned(zone).date()
-}
-
 /// A day of a field; none when it is empty and may be.
 pub(super) fn day(field: &'static str, typed: &str) -> Result<Option<jiff::civil::Date>, Error> {
     let typed = typed.trim();
@@ -101,18 +96,7 @@ pub(super) fn a_day(field: &'static str, typed: &str) -> Result<jiff::civil::Dat
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
-
-    /// A page of this slice as somebody sees it.
-    pub fn render(name: &str, page: impl serde::Serialize) -> String {
-        let assets = serde_json::json!({ "css": "c", "js": "j", "icons": "i", "mark": "m" });
-        let base = serde_json::json!({
-            "nonce": "n", "csrf_token": "t", "assets": assets, "lang": "en", "path": "/", "now": 0, "time_zone": "UTC", "viewer": null,
-            "flash": null, "banner": null, "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "ok": true }, "page_title_error": false,
-        });
-        let texts = Arc::new(crate::http::texts::Texts::english());
-        crate::http::templates::Templates::new(texts).render(name, base, page).expect("it renders").replace("&#x2f;", "/")
-    }
+    pub use crate::assess::web::tests::render;
 
     #[test]
     fn every_word_of_this_slice_has_its_text() {

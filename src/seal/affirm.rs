@@ -6,10 +6,12 @@
 use jiff::ToSpan as _;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
-use super::{Affirm, Error, Remind, Sealed, sql};
-use crate::catalog::poam::SCORE_MIN;
-use crate::catalog::score::FULL;
+use super::{Affirm, Error, Remind, Sealed, body, sql};
+use crate::catalog::Catalog;
+use crate::catalog::poam::{self, SCORE_MIN};
+use crate::catalog::score::{FULL, Status as Found};
 use crate::core::clock::{DAY, Micros};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{AffirmationId, PersonId, SealId};
@@ -39,12 +41,13 @@ pub enum Status {
 }
 
 impl Status {
-    /// The status of a verified score; none below 88 and without a score.
+    /// The status of what was sealed, with its verified score: none below 88 or without a score, and none while something is
+    /// open that no plan may hold, that stands on none, or whose 180 days are over on `today` (32 CFR 170.21(a)(2) and (b)).
     #[must_use]
-    pub fn of(score: Option<i64>) -> Option<Self> {
+    pub fn of(score: Option<i64>, sealed: &Value, today: Date) -> Option<Self> {
         match score? {
             FULL.. => Some(Self::Final),
-            SCORE_MIN.. => Some(Self::Conditional),
+            SCORE_MIN.. if may_wait(sealed, today) => Some(Self::Conditional),
             _ => None,
         }
     }
@@ -57,6 +60,23 @@ impl Status {
             Self::Conditional => "conditional",
         }
     }
+}
+
+/// May everything that is open in a seal wait, and does it stand on the sealed plan?
+fn may_wait(sealed: &Value, today: Date) -> bool {
+    let items = |value: &Value, name: &str| value[name].as_array().cloned().unwrap_or_default();
+    let plan = &sealed["plan"];
+    let begun = plan["conditional_on"].as_str().and_then(|day| day.parse().ok());
+    if begun.is_some_and(|begun| today > poam::last_day(begun)) {
+        return false;
+    }
+    let planned: Vec<String> = items(plan, "items").iter().filter_map(|i| i["requirement"].as_str().map(str::to_owned)).collect();
+    items(sealed, "requirements").iter().all(|r| {
+        let status = Found::deserialize(&r["verified"]).ok();
+        let (Some(id), false) = (r["id"].as_str(), status.is_some_and(Found::is_satisfied)) else { return true };
+        let held = Catalog::r2().requirement(id).is_some_and(|r| poam::may_hold(r, status).is_ok());
+        held && planned.iter().any(|p| p == id)
+    })
 }
 
 /// Who affirms.
@@ -126,12 +146,21 @@ pub struct Affirmation<'a> {
     pub today: Date,
 }
 
+/// The status of a seal on a day.
+///
+/// # Errors
+/// When the database fails, or holds something else than was sealed.
+pub async fn status_of(db: &Db, seal: &Sealed, today: Date) -> Result<Option<Status>, Error> {
+    let sealed: Value = serde_json::from_slice(&body(db, seal).await?).context("read a seal")?;
+    Ok(Status::of(seal.verified, &sealed, today))
+}
+
 /// Affirms a sealed status.
 ///
 /// # Errors
-/// [`Error::NoStatus`] when the score allows none; [`Error::Text`]; [`Error::Field`] when the three years are over.
+/// [`Error::NoStatus`] when what was sealed allows none; [`Error::Text`]; [`Error::Field`] when the three years are over.
 pub async fn sign(db: &Db, permit: Permit<Affirm>, seal: &Sealed, new: Affirmation<'_>) -> Result<AffirmationId, Error> {
-    let status = Status::of(seal.verified).ok_or(Error::NoStatus)?;
+    let status = status_of(db, seal, new.today).await?.ok_or(Error::NoStatus)?;
     let line = |field, text: &str| Line::parse(text, NAME_CHARS_MAX).map_err(|error| Error::Text { field, error });
     let official = Official { name: line("official", &new.official.name)?, title: line("title", &new.official.title)? };
     let assessed: Date = seal.status_date.parse().map_err(|e| Fault::with("read the status date of a seal", e))?;
@@ -205,12 +234,30 @@ pub async fn remind(db: &Db, policy: &Policy, officers: &[PersonId]) -> Result<b
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
-    fn only_88_to_110_can_be_affirmed() {
-        let of = |score| Status::of(score).map(Status::name);
-        assert_eq!([of(Some(110)), of(Some(109)), of(Some(88))], [Some("final"), Some("conditional"), Some("conditional")]);
-        assert_eq!([of(Some(87)), of(Some(-203)), of(None)], [None, None, None]);
+    fn only_88_to_110_can_be_affirmed_and_less_than_all_only_when_it_may_wait() {
+        let day: Date = "2026-06-01".parse().expect("a day");
+        let sealed = |open: &[(&str, Option<&str>)], planned: &[&str], begun: Option<&str>| {
+            let mut all: Vec<Value> = open.iter().map(|(id, status)| json!({ "id": id, "verified": status })).collect();
+            all.push(json!({ "id": "3.1.1", "verified": "met" }));
+            let items: Vec<Value> = planned.iter().map(|id| json!({ "requirement": id })).collect();
+            json!({ "requirements": all, "plan": { "items": items, "conditional_on": begun } })
+        };
+        let of = |score, sealed: &Value| Status::of(score, sealed, day).map(Status::name);
+        let bare = sealed(&[], &[], None);
+        assert_eq!([of(Some(110), &bare), of(Some(87), &bare), of(Some(-203), &bare), of(None, &bare)], [Some("final"), None, None, None]);
+        let one = [("3.4.9", Some("not_met"))];
+        assert_eq!(of(Some(109), &sealed(&one, &["3.4.9"], None)), Some("conditional"));
+        assert_eq!(of(Some(88), &sealed(&one, &["3.4.9"], Some("2026-05-01"))), Some("conditional"));
+        assert_eq!(of(Some(109), &sealed(&one, &[], None)), None, "it stands on no plan");
+        assert_eq!(of(Some(109), &sealed(&one, &["3.4.9"], Some("2025-12-01"))), None, "its 180 days are over");
+        assert_eq!(of(Some(105), &sealed(&[("3.1.2", Some("not_met"))], &["3.1.2"], None)), None, "five points may not wait");
+        assert_eq!(of(Some(109), &sealed(&[("3.10.3", Some("not_met"))], &["3.10.3"], None)), None, "it is named");
+        assert_eq!(of(Some(107), &sealed(&[("3.13.11", Some("partial"))], &["3.13.11"], None)), Some("conditional"));
+        assert_eq!(of(Some(109), &sealed(&[("3.4.9", None)], &[], None)), None, "what nobody assessed is open");
     }
 }

@@ -20,6 +20,8 @@ mod web_documents;
 mod web_grant;
 mod web_list;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::core::fault::Fault;
 use crate::core::id::{AssessmentId, PersonId, SealId};
 use crate::core::text::TextError;
@@ -227,8 +229,17 @@ pub async fn artifacts(db: &Db, id: &SealId, after: i64, most: i64) -> Result<Ve
 /// `seal.json`, byte for byte as it was sealed.
 ///
 /// # Errors
-/// When the database fails.
-pub async fn body(db: &Db, id: &SealId) -> Result<Vec<u8>, Error> {
-    let row: Option<(Vec<u8>,)> = db.query(sql::BODY).bind(id).optional().await?;
-    row.map(|(body,)| body).ok_or(Error::NotFound)
+/// When the database fails, or holds another one.
+pub async fn body(db: &Db, seal: &Sealed) -> Result<Vec<u8>, Error> {
+    let row: Option<(Vec<u8>,)> = db.query(sql::BODY).bind(&seal.id).optional().await?;
+    let (body,) = row.ok_or(Error::NotFound)?;
+    if hex::encode(Sha256::digest(&body)) != seal.digest {
+        return Err(altered(seal));
+    }
+    Ok(body)
+}
+
+/// What is said when the database holds something else than was sealed.
+fn altered(seal: &Sealed) -> Error {
+    Fault::new(format!("seal `{}` is not as it was made: it was altered in the database", seal.id)).into()
 }

@@ -3,6 +3,7 @@
 
 use super::{Download, Error, Read, Sealed, Window, by_id, grant, web_affirm, web_api, web_bundle, web_documents, web_grant, web_list};
 use crate::assess::web as assess;
+pub(super) use crate::assess::web::today;
 use crate::core::id::SealId;
 use crate::http::{self, App, Ctx, FormState, Routes, Rule};
 use crate::plans::web as plans;
@@ -93,12 +94,6 @@ pub(super) async fn taken(ctx: &Ctx, id: &str) -> Result<(Permit<Download>, Seal
     permitted::<Download>(ctx, id).await
 }
 
-/// Today in the viewer's zone.
-pub(super) fn today(ctx: &Ctx) -> jiff::civil::Date {
-    let zone = jiff::tz::TimeZone::get(ctx.time_zone()).unwrap_or(jiff::tz::TimeZone::UTC);
-    jiff::Timestamp::from_microsecond(ctx.now()).unwrap_or_default().to_zoned(zone).date()
-}
-
 /// The day that an instant of the database is the end of.
 pub(super) fn last_day(end: i64) -> String {
     let instant = jiff::Timestamp::from_microsecond(end - 1).unwrap_or_default();
@@ -107,18 +102,7 @@ pub(super) fn last_day(end: i64) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::sync::Arc;
-
-    /// A page of this slice as somebody sees it.
-    pub fn render(name: &str, page: impl serde::Serialize) -> String {
-        let assets = serde_json::json!({ "css": "c", "js": "j", "icons": "i", "mark": "m" });
-        let base = serde_json::json!({
-            "nonce": "n", "csrf_token": "t", "assets": assets, "lang": "en", "path": "/", "now": 0, "time_zone": "UTC", "viewer": null,
-            "flash": null, "banner": null, "trail": { "size": 3, "verified_to": 3, "checkpoint_at": 0, "witness": null, "ok": true }, "page_title_error": false,
-        });
-        let texts = Arc::new(crate::http::texts::Texts::english());
-        crate::http::templates::Templates::new(texts).render(name, base, page).expect("it renders").replace("&#x2f;", "/")
-    }
+    pub use crate::assess::web::tests::render;
 
     #[test]
     fn every_word_of_this_slice_has_its_text() {

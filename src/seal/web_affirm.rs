@@ -4,7 +4,7 @@ use axum::extract::Path;
 use axum::http::StatusCode;
 use serde::Serialize;
 
-use super::affirm::{self, Affirmation, NAME_CHARS_MAX, Official, Status};
+use super::affirm::{self, Affirmation, NAME_CHARS_MAX, Official};
 use super::web::{blame, today, told};
 use super::web_list::Shown;
 use super::{Affirm, Sealed, by_id};
@@ -63,9 +63,10 @@ async fn affirm_page(ctx: &Ctx, seal: &Sealed, form: FormState) -> Result<Affirm
             made_at: a.made_at,
         });
     }
+    let status = affirm::status_of(db, seal, today(ctx)).await.map_err(|e| told(&ctx.app, e))?;
     Ok(AffirmPage {
         seal: Shown::from(seal),
-        status: Status::of(seal.verified).map(|s| word(s.name())),
+        status: status.map(|s| word(s.name())),
         statement: ctx.app.text(STATEMENT, &[]),
         affirmations,
         name_max: NAME_CHARS_MAX,

@@ -15,9 +15,10 @@ use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
 use super::bundle::{self, Proven};
+use super::dod;
 use super::web::{taken, told};
 use super::web_list::Shown;
-use super::{ARTIFACTS_MAX, Artifact, Download, Error, Sealed, Window, artifacts, body, by_id};
+use super::{ARTIFACTS_MAX, Artifact, Download, Error, Sealed, Window, altered, artifacts, body, by_id};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::zip::Zip;
 use crate::db::{Detail, Outcome};
@@ -60,9 +61,10 @@ async fn gathered(ctx: &Ctx, seal: &Sealed) -> Result<(Beside, Vec<Artifact>), h
     let (db, fail) = (&ctx.app.db, |e: Error| told(&ctx.app, e));
     let most = i64::try_from(ARTIFACTS_MAX).context("count artifacts")?;
     let artifacts = artifacts(db, &seal.id, 0, most).await.map_err(fail)?;
-    let bytes = body(db, &seal.id).await.map_err(fail)?;
-    if hex::encode(Sha256::digest(&bytes)) != seal.digest || i64::try_from(artifacts.len()) != Ok(seal.files) {
-        return Err(Fault::new(format!("seal `{}` is not as it was made: its body or its artifacts were altered in the database", seal.id)).into());
+    let bytes = body(db, seal).await.map_err(fail)?;
+    let log = dod::log(artifacts.iter().map(|a| (a.sha256.as_str(), a.file.as_str())));
+    if hex::encode(Sha256::digest(log)) != seal.log_digest {
+        return Err(fail(altered(seal)));
     }
     let (seq, proven) = proven(ctx, seal).await?;
     let page =
@@ -87,7 +89,13 @@ async fn proven(ctx: &Ctx, seal: &Sealed) -> Result<(i64, Option<Proven>), http:
     let place = linked.entry_log.zip(linked.entry_seq);
     let (log, seq) = place.ok_or_else(|| Fault::new(format!("the entry of seal `{}` is not in the log", seal.id)))?;
     let leaf = match read::entry(db, log, seq).await {
-        Ok(entry) => entry.leaf()?,
+        Ok(entry) => {
+            let said: serde_json::Value = serde_json::from_slice(&entry.body).context("read the entry of a seal")?;
+            if said["data"]["digest"] != seal.digest.as_str() || said["data"]["artifacts_log"] != seal.log_digest.as_str() {
+                return Err(told(&ctx.app, altered(seal)));
+            }
+            entry.leaf()?
+        }
         Err(crate::trail::Error::Pruned) => return Ok((seq, None)),
         Err(error) => return Err(error.into()),
     };

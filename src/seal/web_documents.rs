@@ -141,7 +141,7 @@ fn document(app: &App, seal: &Sealed, body: &Value) -> Document {
         scope: text(&body["system"], "scope"),
         boundary: text(&body["system"], "boundary"),
         cage_codes: texts(&body["system"], "cage_codes").join(" "),
-        status: Status::of(seal.verified).map_or_else(String::new, |s| word("affirm", s.name())),
+        status: Status::of(seal.verified, body, seal.status_date.parse().unwrap_or_default()).map_or_else(String::new, |s| word("affirm", s.name())),
         conditional_on: text(&body["plan"], "conditional_on"),
         planned: planned.iter().map(|i| i.due_on.clone()).max().unwrap_or_default(),
         requirements: items(body, "requirements").map(requirement).collect(),
@@ -153,7 +153,7 @@ fn document(app: &App, seal: &Sealed, body: &Value) -> Document {
 /// A document of a seal; that it was read is an entry that names which, and the hash of what it is of.
 async fn shown(ctx: &Ctx, id: &str, name: &'static str, template: &'static str) -> Answer {
     let (permit, seal) = taken(ctx, id).await?;
-    let bytes = body(&ctx.app.db, &seal.id).await.map_err(|e| told(&ctx.app, e))?;
+    let bytes = body(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?;
     let value: Value = serde_json::from_slice(&bytes).context("read a seal")?;
     ctx.app.db.record(permit, Detail::ok().with("document", name).with("digest", seal.digest.as_str())).await?;
     ctx.page(template, document(&ctx.app, &seal, &value)).await

@@ -32,7 +32,14 @@ pub async fn upload_version(person: &TestPerson<'_>, id: &str, name: &str, bytes
 pub async fn approve(owner: &TestPerson<'_>, id: &str) {
     owner.post(&format!("/evidence/{id}/submit"), &[]).await.expect(303);
     let officer = owner.app.person(&[Role::Compliance]).await;
-    officer.post(&format!("/evidence/{id}/approve"), &[]).await.expect(303);
+    decide(&officer, id).await.expect(303);
+}
+
+/// Approves what waits, as its page shows it.
+pub async fn decide(officer: &TestPerson<'_>, id: &str) -> Reply {
+    let page = format!("/evidence/{id}");
+    let version = officer.get(&page).await.expect(200).field("version").unwrap_or_else(|| "0".into());
+    officer.post(&format!("{page}/approve"), &[("version", version.as_str())]).await
 }
 
 const ABOUT: [(&str, &str); 7] =
@@ -81,12 +88,12 @@ async fn nobody_approves_their_own_evidence_and_nothing_skips_its_review() {
         let id = upload(&both, "policy.txt").await;
         let page = format!("/evidence/{id}");
         both.get(&page).await.expect(200).says("A draft counts for nothing").lacks("Approved by");
-        officer.post(&format!("{page}/approve"), &[]).await.expect(409);
+        officer.post(&format!("{page}/approve"), &[("version", "1")]).await.expect(409);
         officer.post(&format!("{page}/submit"), &[]).await.expect(403);
         both.post(&format!("{page}/submit"), &[]).await.expect(303);
         both.post(&format!("{page}/submit"), &[]).await.expect(409);
         both.get(&page).await.expect(200).says("Nobody approves their own work").lacks("Give back as a draft");
-        both.post(&format!("{page}/approve"), &[]).await.expect(403);
+        both.post(&format!("{page}/approve"), &[("version", "2")]).await.expect(403);
         both.post(&format!("{page}/reject"), &[("because", "mine")]).await.expect(403);
         // The statement says it again, whoever holds the permit.
         let me: PersonId = both.id.clone().expect("an id");
@@ -99,14 +106,17 @@ async fn nobody_approves_their_own_evidence_and_nothing_skips_its_review() {
         };
         let actor = Actor { who, roles: vec![Role::Compliance], scopes: None, fresh: true, origin: Origin::default() };
         let permit = app.app.policy.permit(&actor, &item).expect("may");
-        assert!(matches!(artifact::approve(&app.app.db, permit, &me, &known).await, Err(evidence::Error::State)));
+        assert!(matches!(artifact::approve(&app.app.db, permit, &me, &known, known.revision).await, Err(evidence::Error::State)));
         officer.post(&format!("{page}/reject"), &[("because", " ")]).await.expect(422);
         officer.post(&format!("{page}/reject"), &[("because", "The date is missing.")]).await.expect(303);
         both.get(&page).await.expect(200).says("Given back by").says("The date is missing.");
-        officer.post(&format!("{page}/approve"), &[]).await.expect(409);
+        officer.post(&format!("{page}/approve"), &[("version", "2")]).await.expect(409);
         both.post(&format!("{page}/submit"), &[]).await.expect(303);
         officer.get(&page).await.expect(200).says("Give back as a draft").lacks("The date is missing.");
-        officer.post(&format!("{page}/approve"), &[]).await.expect(303);
+        // What was on the page before it was given back is not what waits now.
+        officer.post(&format!("{page}/approve"), &[("version", "2")]).await.expect(412);
+        officer.post(&format!("{page}/approve"), &[]).await.expect(422);
+        decide(&officer, &id).await.expect(303);
         both.get(&page).await.expect(200).says("Approved by").says("It counts for every objective");
         for again in ["submit", "approve"] {
             let who = if again == "submit" { &both } else { &officer };
@@ -129,9 +139,10 @@ async fn of_two_decisions_at_once_one_is_made() {
             let id = upload(&owner, &format!("{round}.txt")).await;
             owner.post(&format!("/evidence/{id}/submit"), &[]).await.expect(303);
             let (approve, decide) = (format!("/evidence/{id}/approve"), if round % 2 == 0 { "approve" } else { "reject" });
-            let fields: &[(&str, &str)] = if round % 2 == 0 { &[] } else { &[("because", "no")] };
+            let seen = [("version", "2")];
+            let fields: &[(&str, &str)] = if round % 2 == 0 { &seen } else { &[("because", "no")] };
             let path = format!("/evidence/{id}/{decide}");
-            let (a, b) = tokio::join!(one.post(&approve, &[]), other.post(&path, fields));
+            let (a, b) = tokio::join!(one.post(&approve, &seen), other.post(&path, fields));
             let mut said = [a.status.as_u16(), b.status.as_u16()];
             said.sort_unstable();
             assert_eq!(said, [303, 409], "{decide}");
@@ -143,7 +154,7 @@ async fn of_two_decisions_at_once_one_is_made() {
             owner.post(&format!("/evidence/{id}/submit"), &[]).await.expect(303);
         }
         let (a, b) = (format!("/evidence/{first}/approve"), format!("/evidence/{second}/approve"));
-        let (a, b) = tokio::join!(one.post(&a, &[]), other.post(&b, &[]));
+        let (a, b) = tokio::join!(one.post(&a, &[("version", "2")]), other.post(&b, &[("version", "2")]));
         assert_eq!(b.status.as_u16(), 303);
         assert!(matches!(a.status.as_u16(), 303 | 409), "{}", a.status);
         let forced: Vec<(String,)> = app
@@ -211,7 +222,7 @@ async fn drafts_and_expired_evidence_never_satisfy_an_objective() {
         owner.post(&format!("/evidence/{plan}/submit"), &[]).await.expect(303);
         assert_eq!((code().await, &score().await["verified"]["score"]), (json!("in_review"), &Value::Null));
         let officer = app.person(&[Role::Compliance]).await;
-        officer.post(&format!("/evidence/{plan}/approve"), &[]).await.expect(303);
+        decide(&officer, &plan).await.expect(303);
         // Now there is a plan, so there is a score; all the rest is not verified.
         assert_eq!((code().await, &score().await["verified"]["score"]), (Value::Null, &json!(-203)));
         app.clock.advance(8 * DAY);
@@ -355,7 +366,9 @@ async fn a_program_describes_submits_and_approves_over_the_api() {
         theirs.post(&format!("{path}/reject"), &json!({ "because": "No date." })).await.expect(204);
         assert_eq!(mine.get(&path).await.expect(200).json()["rejected_because"], "No date.");
         mine.post(&format!("{path}/submit"), &json!({})).await.expect(204);
-        theirs.post(&format!("{path}/approve"), &json!({})).await.expect(204);
+        theirs.post(&format!("{path}/approve"), &json!({})).await.expect(428);
+        theirs.post_with(&format!("{path}/approve"), &json!({}), &[("if-match", "\"2\"")]).await.expect(412);
+        theirs.post_with(&format!("{path}/approve"), &json!({}), &[("if-match", theirs.get(&path).await.header("etag"))]).await.expect(204);
         let after = theirs.get(&path).await.expect(200).json();
         assert_eq!(
             (&after["state"], &after["flaw"], after["approved_by"].as_str()),

@@ -173,9 +173,13 @@ async fn a_broken_glass_is_told_to_every_officer() {
         };
         glass("", PHONE).await.expect(422).says("Write 1 to");
         glass("unconscious in the waiting room", "+14155552679").await.expect(422).says("no finished record");
-        assert_eq!(count(app, "select count(*) from notice where template = 'break_glass'").await, 0);
-        glass("unconscious in the waiting room", PHONE).await.expect(200).says("planted-salbutamol");
+        // A number that has none is tried no more quietly than one that has.
         assert_eq!(count(app, "select count(*) from notice where template = 'break_glass'").await, 2);
+        let tried: Vec<_> = entries(app).await.into_iter().filter(|e| e["action"] == "intake.break_glass" && e["outcome"] != "denied").collect();
+        assert_eq!((tried.len(), tried[0]["outcome"].as_str(), tried[0]["reason"].as_str()), (1, Some("failed"), Some("nothing_found")));
+        assert!(!tried[0].to_string().contains("5552679"), "{tried:?}");
+        glass("unconscious in the waiting room", PHONE).await.expect(200).says("planted-salbutamol");
+        assert_eq!(count(app, "select count(*) from notice where template = 'break_glass'").await, 4);
         let mut told = false;
         for _ in 0..400 {
             told = officer.get("/").await.expect(200).text().contains("without the role");

@@ -10,13 +10,16 @@ use countersign::seal::affirm;
 
 use super::{actor_of, newest, sealed};
 use crate::assess::begin;
-use crate::plans::found;
+use crate::plans::{add, found};
 use crate::support::{TestApp, TestPerson, check};
 
 /// An assessment in which everything is met but what is named, and rests on one file.
 async fn whole(person: &TestPerson<'_>, open: &[(&str, &str)]) -> String {
     let (app, desk) = (person.app, begin(person).await);
     found(person, &desk, open).await;
+    for (requirement, _) in open {
+        add(person, &desk, requirement).await.expect(303);
+    }
     let up = person.upload("all.txt", "text/plain", b"all").await.expect(303);
     let item = up.location().trim_start_matches("/evidence/").parse().expect("an id");
     let item = evidence::by_id(&app.app.db, &item).await.expect("reads").expect("there");
@@ -54,7 +57,7 @@ async fn a_status_is_affirmed_by_its_official_who_confirms_first() {
         assert!(officer.get(&affirm).await.expect(303).location().starts_with("/fresh?next="));
         assert!(officer.post(&affirm, &[("official", "Ada Byron"), ("title", "COO")]).await.expect(303).location().starts_with("/fresh"));
         // The documents say what was sealed, and that they were read is an entry.
-        let report = officer.get(&format!("{page}/report")).await.expect(200).says("artifacts/").says("There is none.");
+        let report = officer.get(&format!("{page}/report")).await.expect(200).says("artifacts/").says("There is none.").says("Buy it.");
         let digest = newest(app, "assessment.seal").await["data"]["digest"].as_str().expect("a digest").to_owned();
         assert!(report.text().contains(&digest));
         officer.get(&format!("{page}/sprs")).await.expect(200).says("109").says("1ABC2 3DEF4").says(&digest).says("CM.L2-3.4.9");
@@ -70,7 +73,7 @@ async fn a_score_that_allows_no_status_is_not_affirmed() {
         let officer = app.person(&[Role::Compliance, Role::Contributor]).await;
         let (desk, _) = super::assessed(&officer).await;
         let page = sealed(&officer, &desk).await;
-        officer.get(&format!("{page}/affirm")).await.expect(200).says("no status can be affirmed");
+        officer.get(&format!("{page}/affirm")).await.expect(200).says("No status can be affirmed");
         officer.post(&format!("{page}/affirm"), &[("official", "Ada"), ("title", "COO")]).await.expect(422).says("32 CFR 170.21(a)(2)(i)");
         officer.get(&format!("{page}/sprs")).await.expect(200).says("No CMMC status");
     })
