@@ -263,6 +263,9 @@ async fn evidence_of_another_time_than_the_assessment_asks_for_holds_nothing() {
         let why = told(&token, &desk, "3.4.4").await;
         assert_eq!((why["reasons"].as_array().map(Vec::len), &why["why"]["code"]), (Some(2), &json!("wrong_period")), "{why}");
         owner.post(&format!("{page}/record"), &record("2025-04-01")).await.expect(303);
+        let whole = told(&token, &desk, "3.4.4").await;
+        let waits = whole["reasons"].as_array().expect("reasons").iter().find(|r| r["code"] == "unconfirmed").expect("one waits")["of"].clone();
+        crate::assess::confirm(app, &page, waits.as_str().expect("an id")).await;
         assert_eq!(told(&token, &desk, "3.4.4").await["why"], Value::Null);
         let window = format!("/api/v1{}/window", desk.replace("/assess/", "/assessments/"));
         let put = |body: Value| {
