@@ -37,7 +37,7 @@ use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
 use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, campaigns, contacts, demo, evidence, identity, intake, messages, operate, plans, retention, seal, sinks, trail};
+use crate::{assess, campaigns, contacts, demo, evidence, identity, inbox, intake, messages, operate, plans, retention, seal, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +88,7 @@ pub fn acts() -> Vec<&'static str> {
         contacts::ACTS,
         messages::ACTS,
         campaigns::ACTS,
+        inbox::ACTS,
         intake::ACTS,
         trail::ACTS,
         retention::ACTS,
@@ -112,6 +113,7 @@ pub fn routes() -> Routes {
         .and(intake::web::routes())
         .and(messages::web::routes())
         .and(campaigns::web::routes())
+        .and(inbox::web::routes())
         .and(trail::web::routes())
         .and(retention::web::routes())
         .and(demo::routes())
@@ -383,6 +385,7 @@ pub fn statements() -> Vec<&'static str> {
         intake::sql::ALL,
         messages::sql::ALL,
         campaigns::sql::ALL,
+        inbox::sql::ALL,
         trail::sql::ALL,
         retention::sql::ALL,
         operate::sql::ALL,

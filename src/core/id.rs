@@ -46,6 +46,10 @@ macro_rules! for_each_id {
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
         $then!(InboundId, "inb");
+        $then!(ThreadId, "thr");
+        $then!(ThreadNoteId, "thn");
+        $then!(CannedId, "can");
+        $then!(MediaId, "med");
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
@@ -213,7 +217,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (39, 39));
+        assert_eq!((prefixes.len(), kinds), (43, 43));
     }
 
     proptest! {

@@ -22,6 +22,7 @@ mod guards;
 mod hooks;
 mod identity;
 mod imports;
+mod inbox;
 mod insights;
 mod intake;
 mod kill;

@@ -26,6 +26,8 @@ const ORDER: &[&[&str]] = &[
     &["evidence", "messages", "trail", "retention"],
     // `campaigns` records messages.
     &["assess", "campaigns"],
+    // `inbox` fills names as templates do, and records messages.
+    &["inbox"],
     &["plans"],
     &["seal"],
     &["operate"],
