@@ -96,7 +96,7 @@ pub(super) async fn get(Signed { ctx, person }: Signed) -> Answer {
             let rows: Vec<Named> = db.query(sql::WAITING_CAMPAIGNS).bind(&person).all().await?;
             page.add("campaigns", rows.into_iter().map(named("/campaigns/")).map(told).collect());
         }
-        if actor.has(Role::Contributor) {
+        if actor.has(Role::Contributor) || actor.has(Role::Compliance) {
             let files: Vec<Named> = db.query(sql::GIVEN_BACK).bind(&person).all().await?;
             page.add("given-back", files.into_iter().map(named("/evidence/")).map(told).collect());
             let due: Vec<DueRow> = db.query(sql::DUE).bind(&person).bind(soon(&ctx).to_string()).all().await?;

@@ -158,6 +158,9 @@ impl Desk<'_> {
             let size = |n: i64| bytes(u64::try_from(n).unwrap_or(0));
             let note = app.text("card-evidence-note", &[("size", &size(held.bytes)), ("max", &size(app.policies.uploads.person_bytes_max))]);
             self.card("card-evidence", held.files, note, "/evidence");
+        }
+        // Both own objectives.
+        if actor.has(Role::Contributor) || actor.has(Role::Compliance) {
             let own = home::owner(&app.db, person, waiting::soon(self.ctx)).await?;
             self.waiting("evidence", "wait-given-back", own.given_back, "/waiting#given-back");
             self.waiting("assess", "wait-due", own.due, "/waiting#due");
