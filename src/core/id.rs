@@ -61,6 +61,7 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(FileId, "itf");
     };
 }
 
@@ -213,7 +214,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (39, 39));
+        assert_eq!((prefixes.len(), kinds), (40, 40));
     }
 
     proptest! {
