@@ -11,7 +11,15 @@ use crate::support::person::{BOUNDARY, TestToken, multipart};
 use crate::support::{Reply, TestApp, TestPerson, check};
 
 /// The routes that take a file in a form, and those of the API.
-pub const MULTIPART: [&str; 5] = ["/evidence", "/evidence/files", "/evidence/{id}/versions", "/assess/{id}/objectives/{name}/files", "/contacts/imports"];
+pub const MULTIPART: [&str; 7] = [
+    "/evidence",
+    "/evidence/files",
+    "/evidence/{id}/versions",
+    "/assess/{id}/objectives/{name}/files",
+    "/contacts/imports",
+    "/intake/{id}/files",
+    "/intake/form/{token}/files",
+];
 pub const API_MULTIPART: [&str; 2] = ["/api/v1/evidence", "/api/v1/evidence/{id}/versions"];
 
 pub async fn upload(person: &TestPerson<'_>, name: &str) -> String {
