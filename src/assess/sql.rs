@@ -10,7 +10,10 @@ pub const INSERT_FRAMEWORK: &str =
 pub const SYSTEMS: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system order by name, id limit $1";
 pub const SYSTEM: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system where id = $1";
 pub const INSERT_SYSTEM: &str = "insert into system (id, name, scope, boundary, cage_codes, version, made_by, made_at, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, 1, $7, $8, $8, $1)";
-pub const EDIT_SYSTEM: &str = "update system set name = $4, scope = $5, boundary = $6, cage_codes = $7, changed_at = $8, version = version + 1, last_audit_id = $1 where id = $2 and version = $3";
+pub const EDIT_SYSTEM: &str = "update system set name = $4, scope = $5, boundary = $6, cage_codes = $7, changed_at = $8, scoped_at = case when scope <> $5 or boundary <> $6 then $8 else scoped_at end, version = version + 1, last_audit_id = $1 where id = $2 and version = $3";
+
+/// Whose work it is to look again at what was found not to apply to a system.
+pub const NOT_APPLYING: &str = "select distinct p.id from objective_state s join assessment a on a.id = s.assessment_id join person p on p.id = coalesce(s.owner_id, s.changed_by) where a.system_id = $1 and s.finding = 'not_applicable' and p.disabled_at is null and p.deleted_at is null order by p.id limit 100";
 
 /// An assessment with the names of its system and of who began it.
 macro_rules! assessment {
@@ -33,8 +36,10 @@ macro_rules! state {
     ($rest:literal) => {
         concat!(
             "select s.objective, s.stage, s.finding, s.because, s.notes, s.owner_id, o.display_name as owner, s.due_on, s.version, ",
-            "p.display_name as changed_by, s.changed_at from objective_state s join person p on p.id = s.changed_by ",
-            "left join person o on o.id = s.owner_id ",
+            "p.display_name as changed_by, s.changed_at, ",
+            "case when s.finding = 'not_applicable' and y.scoped_at > coalesce(s.found_at, s.changed_at) then y.scoped_at end as outdated_at ",
+            "from objective_state s join person p on p.id = s.changed_by join assessment a on a.id = s.assessment_id ",
+            "join system y on y.id = a.system_id left join person o on o.id = s.owner_id ",
             $rest
         )
     };
@@ -42,8 +47,8 @@ macro_rules! state {
 pub const STATES: &str = state!("where s.assessment_id = $1 limit 30000");
 pub const STATE: &str = state!("where s.assessment_id = $1 and s.objective = $2");
 pub const VERSION: &str = "select version from objective_state where assessment_id = $1 and objective = $2";
-pub const INSERT_STATE: &str = "insert into objective_state (assessment_id, objective, stage, finding, because, notes, owner_id, due_on, version, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $1)";
-pub const EDIT_STATE: &str = "update objective_state set stage = $4, finding = $5, because = $6, notes = $7, owner_id = $8, due_on = $9, changed_by = $10, changed_at = $11, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3 and version = $12";
+pub const INSERT_STATE: &str = "insert into objective_state (assessment_id, objective, stage, finding, because, notes, owner_id, due_on, version, changed_by, changed_at, found_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $11, $1)";
+pub const EDIT_STATE: &str = "update objective_state set stage = $4, finding = $5, because = $6, notes = $7, owner_id = $8, due_on = $9, changed_by = $10, changed_at = $11, found_at = $11, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3 and version = $12";
 pub const ASSIGN_STATE: &str = "update objective_state set owner_id = $4, due_on = $5, changed_by = $6, changed_at = $7, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3";
 /// Whoever completes an objective and whoever takes away what one rests on wait for each other here.
 pub const LOCK: &str = "insert into fixed (name, value) values ('assess_lock', '') on conflict (name) do update set value = excluded.value";
@@ -118,6 +123,21 @@ pub const COUNT_COMMENTS: &str = "select objective, count(*) from objective_comm
 
 pub const HISTORY: &str = "select c.seq, e.at, e.action, e.body, p.display_name as by_whom from audit_event e join audit_chain c on c.event_id = e.id left join person p on p.id = e.actor_id where e.object_id = $1 and c.log = $2 and e.outcome = 'ok' order by e.id desc limit $3";
 
+/// A section with the name of who wrote it last.
+macro_rules! section {
+    ($rest:literal) => {
+        concat!(
+            "select s.section, s.body, s.responsible, s.version, p.display_name as changed_by, s.changed_at from ssp_section s ",
+            "join person p on p.id = s.changed_by where s.system_id = $1 and s.framework = $2 ",
+            $rest
+        )
+    };
+}
+pub const SECTIONS: &str = section!("order by s.section limit 5100");
+pub const SECTION: &str = section!("and s.section = $3");
+pub const INSERT_SECTION: &str = "insert into ssp_section (system_id, framework, section, body, responsible, version, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, 1, $7, $8, $1)";
+pub const EDIT_SECTION: &str = "update ssp_section set body = $5, responsible = $6, changed_by = $7, changed_at = $8, version = version + 1, last_audit_id = $1 where system_id = $2 and framework = $3 and section = $4 and version = $9";
+
 /// Every statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
     LIVE_FRAMEWORK,
@@ -129,6 +149,7 @@ pub const ALL: &[&str] = &[
     SYSTEM,
     INSERT_SYSTEM,
     EDIT_SYSTEM,
+    NOT_APPLYING,
     ASSESSMENT,
     ASSESSMENTS,
     ASSESSMENTS_OF,
@@ -169,4 +190,8 @@ pub const ALL: &[&str] = &[
     INSERT_COMMENT,
     COUNT_COMMENTS,
     HISTORY,
+    SECTIONS,
+    SECTION,
+    INSERT_SECTION,
+    EDIT_SECTION,
 ];

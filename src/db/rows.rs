@@ -75,6 +75,8 @@ const TABLES: &[Table] = &[
     table!("operational_plan", "id", "id"),
     table!("seal", "id", "id"),
     table!("seal_artifact", "evidence_id", "seal_id"),
+    table!("seal_document", "seal_id", "seal_id"),
+    table!("ssp_section", "section", "system_id"),
     table!("seal_grant", "id", "id"),
     table!("affirmation", "id", "id"),
     table!("contact", "id", "import_id"),

@@ -93,7 +93,7 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
             desk.wait("trail", "warn", &key, None, "/audit/reviews", "wait-open");
         } else if notice.template == crate::intake::ALARM {
             desk.wait("trail", "bad", &key, None, "/audit?action=intake.break_glass", "wait-open");
-        } else if notice.template == crate::assess::MENTION {
+        } else if notice.template == crate::assess::MENTION || notice.template == crate::assess::system::SCOPE_CHANGED {
             desk.wait("assess", "", &key, None, "/assess", "wait-open");
         } else {
             desk.wait("account", "", &key, None, "/account", "wait-open");

@@ -1,6 +1,8 @@
 //! Assessments through the router: findings, what they rest on, what follows, and people who work at once.
 
 mod api;
+mod scope;
+mod ssp;
 
 use countersign::core::clock::DAY;
 use countersign::policy::Role;

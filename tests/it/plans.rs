@@ -76,6 +76,8 @@ async fn a_plan_holds_what_the_regulation_lets_wait_and_nothing_else() {
         person.get(&format!("{desk}/plan?edit={id}")).await.expect(200).says("2026-02-01 first\n2026-03-31 x done");
         let csv = person.get(&format!("{desk}/plan.csv")).await.expect(200).text();
         assert!(csv.starts_with("\"requirement\",\"practice\"") && csv.contains("\"3.13.11\",\"SC.L2-3.13.11\"") && csv.contains("\"Buy it.\""), "{csv}");
+        let book = person.get(&format!("{desk}/plan.xlsx")).await.expect(200);
+        assert!(book.bytes.starts_with(b"PK") && book.text().contains(">SC.L2-3.13.11<") && book.header("content-disposition").ends_with(".xlsx\""));
         person.post(&format!("{action}/remove"), &[]).await.expect(303);
         person.post(&format!("{action}/remove"), &[]).await.expect(404);
     })
