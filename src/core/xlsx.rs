@@ -50,6 +50,14 @@ impl Xlsx {
         text.as_bytes().to_vec()
     }
 
+    /// One row by itself; none when the sheet is full.
+    pub fn row(&mut self, cells: &[&str]) -> Option<Vec<u8>> {
+        let mut text = String::new();
+        self.push(cells, &mut text)?;
+        self.count(text.as_bytes());
+        Some(text.into_bytes())
+    }
+
     /// Writes one row behind others; none when the sheet is full. What was written is told by [`Xlsx::count`].
     pub fn push(&mut self, cells: &[&str], text: &mut String) -> Option<()> {
         use std::fmt::Write as _;
