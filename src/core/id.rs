@@ -46,6 +46,10 @@ macro_rules! for_each_id {
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
         $then!(InboundId, "inb");
+        $then!(ThreadId, "thr");
+        $then!(ThreadNoteId, "thn");
+        $then!(CannedId, "can");
+        $then!(MediaId, "med");
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
@@ -61,6 +65,7 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(FileId, "itf");
     };
 }
 
@@ -213,7 +218,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (39, 39));
+        assert_eq!((prefixes.len(), kinds), (44, 44));
     }
 
     proptest! {

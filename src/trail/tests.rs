@@ -367,7 +367,7 @@ async fn the_home_page_reads_what_is_there() {
     assert_eq!((people.active, people.invited, people.locked, people.exported), (0, 0, 0, 0));
     assert_eq!(home::evidence(&house.db, &person).await.expect("read").files, 0);
     assert_eq!(home::messages(&house.db, &person, 0).await.expect("read").unknown, 0);
-    assert_eq!(home::denied(&house.db, 0).await.expect("read"), 0);
+    assert_eq!(home::officer(&house.db, &person, 0).await.expect("read").denied, 0);
 }
 
 #[tokio::test]

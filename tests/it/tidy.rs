@@ -26,6 +26,8 @@ const ORDER: &[&[&str]] = &[
     &["evidence", "messages", "trail", "retention"],
     // `campaigns` records messages.
     &["assess", "campaigns"],
+    // `inbox` fills names as templates do, and records messages.
+    &["inbox"],
     &["plans"],
     &["seal"],
     &["operate"],
@@ -138,9 +140,9 @@ const NAMED: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["core"]),
     ("Permit {", &["policy"]),
     ("AssertSqlSafe", &["store"]),
-    ("std::process::Command", &[]),
+    ("std::process::Command", &["vault"]),
     ("tokio::process", &[]),
-    ("Command::new(", &[]),
+    ("Command::new(", &["vault"]),
     (".db.store()", &["app", "cli", "db", "operate", "trail"]),
 ];
 
