@@ -14,8 +14,8 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Phone, Sandbox, Sheets, Signer, Smtp, SmtpTls, Stream, Syslog, SyslogFormat,
-    Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, phone, sheets, stream, timestamp, twilio, witness,
+    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Phone, Sandbox, Sheets, Signer, Smtp, SmtpTls, Stream, Syslog,
+    SyslogFormat, Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, phone, sheets, stream, timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 

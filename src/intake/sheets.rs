@@ -82,7 +82,8 @@ pub async fn begin(settings: &Settings, spreadsheet: &str, title: &str, rows: i6
         (StatusCode::OK, body) => serde_json::from_slice(&body).map_err(|_| SheetsError::Unclear("no token".into()))?,
         (status, _) => return Err(SheetsError::Account(format!("http_{}", status.as_u16()))),
     };
-    let tab = Tab { client, base: settings.api_url.clone(), spreadsheet: spreadsheet.to_owned(), title: title.to_owned(), token: Zeroizing::new(token.access_token) };
+    let tab =
+        Tab { client, base: settings.api_url.clone(), spreadsheet: spreadsheet.to_owned(), title: title.to_owned(), token: Zeroizing::new(token.access_token) };
     let properties = json!({ "title": title, "gridProperties": { "rowCount": rows, "columnCount": columns } });
     let body = json!({ "requests": [{ "addSheet": { "properties": properties } }] });
     let url = format!("{}/v4/spreadsheets/{}:batchUpdate", tab.base, tab.spreadsheet);
