@@ -308,8 +308,10 @@ mod tests {
             with_whom: "the operator".into(),
             said: "it is so".into(),
             held_on: "2026-01-15".into(),
+            maker: "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
             made_by: "Ada".into(),
             made_at: 5,
+            confirmed: Some(("Ben".into(), 6)),
             flaw: None,
         }
     }

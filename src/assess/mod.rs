@@ -69,6 +69,8 @@ crate::acts! {
     Unlink = "objective.unlink" on On,
     /// Record an interview, a test or an examination without a file.
     Record = "objective.record" on On,
+    /// Confirm what somebody else recorded so.
+    Confirm = "objective.confirm" on On,
     /// Withdraw such a record.
     Withdraw = "objective.withdraw" on On,
     /// Say something about it.

@@ -96,8 +96,8 @@ pub const EDIT_WINDOW: &str =
 macro_rules! record {
     ($rest:literal) => {
         concat!(
-            "select r.id, r.objective, r.method, r.with_whom, r.said, r.held_on, p.display_name as made_by, r.made_at ",
-            "from objective_record r join person p on p.id = r.made_by ",
+            "select r.id, r.objective, r.method, r.with_whom, r.said, r.held_on, r.made_by as maker, p.display_name as made_by, r.made_at, c.display_name as confirmed_by, r.confirmed_at ",
+            "from objective_record r join person p on p.id = r.made_by left join person c on c.id = r.confirmed_by ",
             $rest
         )
     };
@@ -106,6 +106,8 @@ pub const RECORDS: &str = record!("where r.assessment_id = $1 and r.withdrawn_at
 pub const RECORDS_OF: &str = record!("where r.assessment_id = $1 and r.objective = $2 and r.withdrawn_at is null order by r.id limit 200");
 pub const COUNT_RECORDS: &str = "select count(*) from objective_record where assessment_id = $1 and objective = $2 and withdrawn_at is null";
 pub const INSERT_RECORD: &str = "insert into objective_record (id, assessment_id, objective, method, with_whom, said, held_on, made_by, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
+/// Not by whoever recorded it.
+pub const CONFIRM_RECORD: &str = "update objective_record set confirmed_by = $5, confirmed_at = $6, last_audit_id = $1 where id = $2 and assessment_id = $3 and objective = $4 and withdrawn_at is null and confirmed_at is null and made_by <> $5";
 pub const WITHDRAW_RECORD: &str =
     "update objective_record set withdrawn_at = $5, last_audit_id = $1 where id = $2 and assessment_id = $3 and objective = $4 and withdrawn_at is null";
 
@@ -161,6 +163,7 @@ pub const ALL: &[&str] = &[
     RECORDS_OF,
     COUNT_RECORDS,
     INSERT_RECORD,
+    CONFIRM_RECORD,
     WITHDRAW_RECORD,
     COMMENTS,
     INSERT_COMMENT,

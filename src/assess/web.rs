@@ -50,6 +50,7 @@ pub fn routes() -> Routes {
         .post("/assess/{id}/objectives/{name}/unlink", Rule::Act("objective.unlink"), web_proof::post_unlink)
         .post("/assess/{id}/objectives/{name}/files", Rule::Act("evidence.upload"), web_files::post_files)
         .post("/assess/{id}/objectives/{name}/record", Rule::Act("objective.record"), web_proof::post_record)
+        .post("/assess/{id}/objectives/{name}/confirm", Rule::Act("objective.confirm"), web_proof::post_confirm)
         .post("/assess/{id}/objectives/{name}/withdraw", Rule::Act("objective.withdraw"), web_proof::post_withdraw)
         .post("/assess/{id}/objectives/{name}/comment", Rule::Act("objective.comment"), web_proof::post_comment)
         .and(web_api::routes())

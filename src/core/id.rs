@@ -65,6 +65,7 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(FileId, "itf");
     };
 }
 
@@ -217,7 +218,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (43, 43));
+        assert_eq!((prefixes.len(), kinds), (44, 44));
     }
 
     proptest! {

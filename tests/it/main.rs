@@ -47,4 +47,5 @@ mod trail;
 mod twilio;
 mod upkeep;
 mod viewer;
+mod waiting;
 mod witness;

@@ -82,9 +82,12 @@ async fn a_plan_holds_what_the_regulation_lets_wait_and_nothing_else() {
     .await;
 }
 
-async fn verified(person: &TestPerson<'_>, desk: &str, objective: &str) {
+/// Records an interview, and has somebody else confirm it.
+async fn verified(app: &TestApp, person: &TestPerson<'_>, desk: &str, objective: &str) {
     let record = [("method", "interview"), ("with", "The administrator"), ("said", "It is so."), ("held_on", "2026-01-15")];
-    person.post(&format!("{desk}/objectives/{objective}/record"), &record).await.expect(303);
+    let page = format!("{desk}/objectives/{objective}");
+    person.post(&format!("{page}/record"), &record).await.expect(303);
+    crate::assess::confirm(app, &page, &person.get(&page).await.expect(200).field("record").expect("a record")).await;
 }
 
 async fn count(app: &TestApp, action: &str) -> usize {
@@ -117,7 +120,7 @@ async fn the_plan_is_closed_out_once_and_in_time() {
         found(&person, &desk, &[]).await;
         officer.post(&close_out, &[("closed_out_on", "2026-01-15")]).await.expect(422).says("not verified");
         for objective in ["3.4.9%5Ba%5D", "3.4.9%5Bb%5D", "3.4.9%5Bc%5D"] {
-            verified(&person, &desk, objective).await;
+            verified(app, &person, &desk, objective).await;
         }
         officer.post(&close_out, &[("closed_out_on", "2026-01-09")]).await.expect(422);
         // A day too late is too late.

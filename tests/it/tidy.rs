@@ -140,9 +140,9 @@ const NAMED: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["core"]),
     ("Permit {", &["policy"]),
     ("AssertSqlSafe", &["store"]),
-    ("std::process::Command", &[]),
+    ("std::process::Command", &["vault"]),
     ("tokio::process", &[]),
-    ("Command::new(", &[]),
+    ("Command::new(", &["vault"]),
     (".db.store()", &["app", "cli", "db", "operate", "trail"]),
 ];
 
