@@ -315,6 +315,7 @@ impl Installation {
         self.tasks.spawn(crate::jobs::run(app.clone(), found.back, self.stop.clone()));
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &campaigns::warden::OfCampaigns, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
+        self.tasks.spawn(messages::media::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::phone::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(campaigns::engine::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));

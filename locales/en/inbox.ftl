@@ -104,3 +104,21 @@ action-answer-set = Set an automatic answer
 
 message-reason-whatsapp-window = more than 24 hours had passed since the last word from there
 message-reason-answer-overtaken = what it answers no longer holds
+
+media-download = Download ({ $kind })
+media-waiting = A file is being fetched
+media-failed = A file was not taken
+media-reason-not-provider = it does not lie at the provider
+media-reason-not-public = its address leads to a network that is not public
+media-reason-redirects = the provider sends from one place to the next
+media-reason-too-large = it is larger than 16 MB
+media-reason-kind-lies = it is not what it was said to be
+media-reason-kind-not-taken = files of its kind are not taken
+media-reason-no-connection = there was no connection to the provider
+media-reason-connection-lost = the connection was lost
+media-reason-timeout = it took too long
+media-reason-http-403 = the provider does not give it out
+media-reason-http-404 = the provider does not have it
+media-reason-erased = the number was erased
+action-media-fetch = File that came with a message
+action-media-download = Download a file that came with a message

@@ -91,6 +91,7 @@ const TABLES: &[Table] = &[
     table!("contact_import", "id", "id"),
     table!("inbound_event", "id", "id"),
     table!("thread", "id", "id"),
+    table!("inbound_media", "id", "inbound_id"),
     table!("thread_note", "id", "thread_id"),
     table!("canned_reply", "id", "id"),
     table!("auto_answer", "kind", "kind"),

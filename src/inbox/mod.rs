@@ -9,6 +9,7 @@ pub mod sql;
 pub mod web;
 mod web_act;
 mod web_canned;
+mod web_media;
 
 pub use canned::{Auto, Canned, answers, canned, change, create, named, remove, set_answer};
 pub use samples::demo_samples;
@@ -51,6 +52,8 @@ crate::acts! {
     WriteNote = "thread.note" on On,
     /// Write back.
     Reply = "thread.reply" on On,
+    /// Download a file that came with a message.
+    Download = "media.download" on On,
     /// Make a canned reply.
     MakeCanned = "canned.create" on On,
     /// Change one.

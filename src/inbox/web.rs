@@ -26,6 +26,7 @@ pub fn routes() -> Routes {
         .get("/inbox/{id}", Rule::Act("thread.list"), get_thread)
         .and(super::web_act::routes())
         .and(super::web_canned::routes())
+        .and(super::web_media::routes())
         .and(super::api::routes())
 }
 
@@ -216,12 +217,14 @@ struct Word {
     message: Option<String>,
     answers: bool,
     campaign: bool,
+    files: Vec<super::web_media::File>,
 }
 
 impl From<Said> for Word {
     fn from(said: Said) -> Self {
         let ours = said.ours;
         Self {
+            files: Vec::new(),
             kind: if ours.is_some() { "out" } else { "in" },
             place: said.place,
             text: said.text,
@@ -238,7 +241,7 @@ impl From<Said> for Word {
 impl From<Noted> for Word {
     fn from(note: Noted) -> Self {
         let (kind, author) = ("note", Some(note.author));
-        Self { kind, place: note.place, text: note.text, at: note.at, author, state: None, message: None, answers: false, campaign: false }
+        Self { kind, place: note.place, text: note.text, at: note.at, author, state: None, message: None, answers: false, campaign: false, files: Vec::new() }
     }
 }
 
@@ -335,7 +338,13 @@ async fn item(ctx: &Ctx, thread: &Thread) -> Result<Item, http::Error> {
 async fn show_page(ctx: &Ctx, me: &PersonId, thread: &Thread, look: Look, before: Option<&str>, form: FormState) -> Result<ShowPage, http::Error> {
     let app = &ctx.app;
     let (said, notes, next) = history(&app.db, thread, before).await?;
-    let mut words: Vec<Word> = said.into_iter().map(Word::from).chain(notes.into_iter().map(Word::from)).collect();
+    let files = super::web_media::files(ctx, thread, &said).await?;
+    let said = said.into_iter().map(|said| {
+        let heard = said.heard.clone();
+        let mine = files.iter().filter(|(of, _)| Some(of) == heard.as_ref()).map(|(_, file)| file.clone()).collect();
+        Word { files: mine, ..Word::from(said) }
+    });
+    let mut words: Vec<Word> = said.chain(notes.into_iter().map(Word::from)).collect();
     words.sort_by(|a, b| b.place.cmp(&a.place));
     let on = thread.on();
     let stops = contacts::of_number(&app.db, &thread.number_ix).await.map_err(Error::from)?;

@@ -11,6 +11,7 @@ use super::Receive;
 use super::converse::{Talked, converse};
 use super::gateway;
 use super::inbound::{self, Beside, Incoming, Told, Wish};
+use super::media::{FILES_MAX, Linked};
 use super::signature::{Received, is_signed};
 use super::web::told;
 use crate::config::Twilio;
@@ -129,7 +130,8 @@ async fn message(app: &App, ctx: &Ctx, form: &Form) -> Answer {
             // An answer leaves by the account that the message came to, when that sends.
             let names = gateway::names(&app.config);
             let answers_by = if names.contains(&NAME) { Some(NAME) } else { names.first().copied() };
-            let beside = Beside { answers_by, ..Beside::default() };
+            let linked = linked(form);
+            let beside = Beside { answers_by, linked: &linked, ..Beside::default() };
             let is_new = inbound::receive_with(&app.db, permit, &incoming, &beside).await.map_err(told)?;
             app.work.notify_one();
             if let Talked::Refused(text) = talked
@@ -142,6 +144,13 @@ async fn message(app: &App, ctx: &Ctx, form: &Form) -> Answer {
         }
     };
     Ok(([(header::CONTENT_TYPE, "text/xml; charset=utf-8")], twiml(&said)).into_response())
+}
+
+/// The files that a message says it has.
+fn linked(form: &Form) -> Vec<Linked> {
+    let n = form.one("NumMedia").and_then(|n| n.parse::<usize>().ok()).unwrap_or(0).min(FILES_MAX);
+    let one = |n: usize| Linked::new(form.one(&format!("MediaUrl{n}"))?, form.one(&format!("MediaContentType{n}")).unwrap_or_default());
+    (0..n).filter_map(one).collect()
 }
 
 /// What Twilio sends back to whoever wrote; nothing when there is nothing to say.

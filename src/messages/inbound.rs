@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::answer::{self, Answer};
 use super::converse::channel_of;
+use super::media::{Linked, Waiting};
 use super::outbox::Whom;
 use super::thread::{self, Word};
 pub use super::wish::Wish;
@@ -82,6 +83,8 @@ pub struct Beside<'a> {
     pub said_at: Option<Micros>,
     /// The gateway that an answer goes out by; without one that which it came by.
     pub answers_by: Option<&'a str>,
+    /// The files that it says it has.
+    pub linked: &'a [Linked],
 }
 
 /// Keeps a message, and does what it asks for. False when it was kept before.
@@ -107,6 +110,7 @@ pub async fn receive_with(db: &Db, permit: Permit<Receive>, incoming: &Incoming<
     let subject = format!("num_{number_ix}");
     let plain = serde_json::to_vec(&Content { from: incoming.from, to: incoming.to, text: incoming.text }).context("write an inbound message")?;
     let sealed = db.vault().seal(&subject, &place(&id), &plain).await.map_err(DbError::from)?;
+    let waiting = Waiting::prepare(db, &subject, beside.linked).await?;
     let mut done = Done::prepare(db, incoming, beside, number.as_ref(), &number_ix).await?;
     let permit = permit.naming(&id).about(&subject);
     let mut tx = db.begin(&permit).await?;
@@ -122,6 +126,7 @@ pub async fn receive_with(db: &Db, permit: Permit<Receive>, incoming: &Incoming<
     let chars = i64::try_from(incoming.text.chars().count()).unwrap_or(i64::MAX);
     let detail = Detail::ok().with("gateway", incoming.gateway).with("provider_id", incoming.provider_id).with("chars", chars);
     let (detail, ended) = done.write(&mut tx, incoming, beside, (&number_ix, &thread, was_stopped), detail.with("thread", thread.as_str())).await?;
+    let detail = waiting.write(&mut tx, &id, &thread, &number_ix, detail).await?;
     tx.commit(permit, detail.personal("from", incoming.from).personal("to", incoming.to).personal("text", incoming.text)).await?;
     if let Some(ended) = &ended {
         ended.settle(db).await;

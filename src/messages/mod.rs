@@ -5,9 +5,11 @@
 pub mod answer;
 pub mod api;
 mod converse;
+pub mod fetch;
 pub mod gateway;
 mod hooks;
 pub mod inbound;
+pub mod media;
 pub mod outbox;
 pub mod phone;
 pub mod reconcile;
@@ -65,6 +67,8 @@ crate::acts! {
     Reconcile = "message.reconcile" on Message,
     /// Keep a message that came in.
     Receive = "message.receive" on On,
+    /// Keep, or give up, a file that came with a message.
+    FetchMedia = "media.fetch" on On,
     /// Keep what a gateway says became of a message.
     Report = "message.report" on On,
 }
@@ -366,6 +370,7 @@ pub async fn after(db: &Db, after: Option<&MessageId>, limit: i64) -> Result<(Ve
 /// When the database fails.
 pub async fn sweep(db: &Db, now: Micros) -> Result<(), DbError> {
     gateway::sweep(db, now).await?;
+    media::sweep(db, now).await?;
     worker::sweep(db, now).await
 }
 

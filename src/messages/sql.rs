@@ -65,7 +65,7 @@ pub const THREADS_OF: &str =
     thread!("where t.assigned_to = $1 and t.state = 'open' and (t.newest_at, t.id) < ($2, $3) order by t.newest_at desc, t.id desc limit $4");
 pub const THREADS_OF_NOBODY: &str =
     thread!("where t.assigned_to is null and t.state = 'open' and (t.newest_at, t.id) < ($1, $2) order by t.newest_at desc, t.id desc limit $3");
-pub const THREADS_WITH: &str = thread!("where t.number_ix = $1 order by t.newest_at desc, t.id desc limit 50");
+pub const THREADS_WITH: &str = thread!("where t.number_ix = $1 order by t.newest_at desc, t.id desc limit 30");
 pub const THREAD_BETWEEN: &str = "select id from thread where number_ix = $1 and own_ix = $2";
 pub const INSERT_THREAD: &str = "insert into thread (id, channel, gateway, number_ix, own_ix, sealed, masked, state, newest_at, inbound_at, unread_at, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $9, $9, $1)";
 pub const HEARD: &str = "update thread set state = 'open', newest_at = $3, inbound_at = case when coalesce(inbound_at, 0) > $4 then inbound_at else $4 end, unread_at = coalesce(unread_at, $3), gateway = $5, last_audit_id = $1 where id = $2";
@@ -74,6 +74,27 @@ pub const WINDOW: &str = "select count(*) from thread where id = $1 and (channel
 pub const SAID_THERE: &str = "select id, sealed, received_at from inbound_event where thread_id = $1 and id < $2 order by id desc limit $3";
 /// What belongs to no conversation was sent by text.
 pub const SAID_HERE: &str = "select m.id, m.text_sealed, m.state, m.reason, m.made_at, m.answers, m.campaign_id, p.display_name as author from message m join person p on p.id = m.author_id where m.number_ix = $1 and (m.thread_id = $2 or (m.thread_id is null and $3 = 'sms')) and m.id < $4 order by m.id desc limit $5";
+
+pub const INSERT_MEDIA: &str = "insert into inbound_media (id, inbound_id, thread_id, number_ix, claimed, url_sealed, state, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, 'waiting', $8, $1)";
+pub const INSERT_MEDIA_JOB: &str = "insert into job (id, kind, subject, due_at, attempts, lease_until) values ($1, 'media.fetch', $2, $3, 0, 0)";
+pub const MEDIA_DUE: &str =
+    "select id, subject, attempts from job where kind = 'media.fetch' and done_at is null and due_at <= $1 and lease_until <= $1 order by due_at limit 8";
+pub const CLAIM_MEDIA: &str =
+    "update job set lease_until = $3, attempts = attempts + 1 where id = $1 and kind = 'media.fetch' and done_at is null and lease_until <= $2";
+pub const MEDIA_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where id = $1 and done_at is null";
+pub const MEDIA_JOB_DONE: &str = "update job set done_at = $2 where kind = 'media.fetch' and subject = $1 and done_at is null";
+pub const SWEEP_MEDIA_JOBS: &str = "delete from job where kind = 'media.fetch' and done_at < $1";
+pub const MEDIA_ENDED: &str = "update inbound_media set state = $3, kind = $4, bytes = $5, sha256 = $6, reason = $7, ended_at = $8, last_audit_id = $1 where id = $2 and state = 'waiting'";
+pub const INSERT_CHUNK: &str = "insert into media_chunk (media_id, n, sealed) values ($1, $2, $3)";
+pub const CHUNKS: &str = "select n, sealed from media_chunk where media_id = $1 order by n limit 100";
+/// A file as `Media` reads it.
+macro_rules! media {
+    ($rest:literal) => {
+        concat!("select id, inbound_id, thread_id, number_ix, claimed, url_sealed, state, kind, bytes, sha256, reason from inbound_media ", $rest)
+    };
+}
+pub const MEDIA: &str = media!("where id = $1");
+pub const MEDIA_BETWEEN: &str = media!("where thread_id = $1 and inbound_id >= $2 and inbound_id <= $3 order by id limit 600");
 
 pub const AUTO_ANSWER: &str = "select kind, text, person_id from auto_answer where kind = $1 and text <> ''";
 /// Since a time, which ids begin with.
@@ -110,6 +131,18 @@ pub const ALL: &[&str] = &[
     HEARD,
     WINDOW,
     AUTO_ANSWER,
+    INSERT_MEDIA,
+    INSERT_MEDIA_JOB,
+    MEDIA_DUE,
+    CLAIM_MEDIA,
+    MEDIA_AGAIN,
+    MEDIA_JOB_DONE,
+    SWEEP_MEDIA_JOBS,
+    MEDIA_ENDED,
+    INSERT_CHUNK,
+    CHUNKS,
+    MEDIA,
+    MEDIA_BETWEEN,
     SAID_THERE,
     SAID_HERE,
     ANSWERED,

@@ -1,5 +1,6 @@
 //! Conversations: what comes in, what is answered by itself, what people write back, and what is refused.
 
+mod media;
 mod staff;
 
 use axum::body::Body;
@@ -93,7 +94,9 @@ async fn said(app: &TestApp, twilio: &FakeTwilio, n: usize) -> Vec<String> {
     }
     app.messages_ended().await;
     let all: Vec<String> = twilio.accepted().into_iter().map(|a| a.body).collect();
-    assert_eq!(all.len(), n, "{all:?}");
+    let sql = "select state, coalesce(reason, '-'), coalesce(answers, '-') from message order by id limit 50";
+    let stand: Vec<(String, String, String)> = app.app.db.query(sql).all().await.expect("reads");
+    assert_eq!(all.len(), n, "{all:?} {stand:?} {:?}", app.db_actions().await);
     all
 }
 
@@ -190,7 +193,8 @@ async fn who_this_is_is_told_and_two_machines_do_not_keep_each_other_talking() {
         }
         said(app, twilio, 3).await;
         assert_eq!(count(app, "select count(*) from number_stop where lifted_at is null").await, 1);
-        // Another day, another answer.
+        // Another day, another answer. What is under way ends on the day it began.
+        app.app.db.settle().await.expect("settles");
         app.clock.advance(25 * HOUR);
         person.open_session().await;
         hear(app, "SMlater", THEM, "help").await;

@@ -2,6 +2,7 @@
 //! nothing comes to its door twice, whatever dies.
 
 mod killed;
+mod library;
 
 use axum::body::Body;
 use axum::http::{Request, header};

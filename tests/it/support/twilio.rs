@@ -1,7 +1,7 @@
 //! Twilio over real HTTP, as it behaves: it keeps what it accepted, answers late, wrongly, twice or not at all on command, tells
 //! by signed callbacks in any order, and lists what it has. It counts what came in at its own door.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -47,6 +47,19 @@ pub enum Does {
     TellsAndResets,
 }
 
+/// How a file is handed out, whenever it is asked for.
+#[derive(Clone, Debug)]
+pub enum Serves {
+    /// 200 with these bytes.
+    File(Vec<u8>),
+    /// 307 to another place.
+    Redirects(String),
+    /// This status.
+    Fails(u16),
+    /// More bytes than anybody wants; `says` how many beforehand or not.
+    Floods { says: bool },
+}
+
 /// A message that Twilio has.
 #[derive(Clone, Debug)]
 pub struct Accepted {
@@ -70,6 +83,7 @@ impl Accepted {
 #[derive(Debug)]
 struct State {
     does: Mutex<VecDeque<Does>>,
+    files: Mutex<HashMap<String, Serves>>,
     /// Picks at random among the faults, for each message.
     wild: AtomicBool,
     accepted: watch::Sender<Vec<Accepted>>,
@@ -92,6 +106,7 @@ impl FakeTwilio {
         let port = listener.local_addr().expect("bound").port();
         let state = Arc::new(State {
             does: Mutex::default(),
+            files: Mutex::default(),
             wild: AtomicBool::new(false),
             accepted: watch::Sender::default(),
             requests: watch::Sender::default(),
@@ -122,6 +137,21 @@ impl FakeTwilio {
     /// Does this next, in this order.
     pub fn does(&self, what: &[Does]) {
         self.state.does.lock().expect("one at a time").extend(what);
+    }
+
+    /// Where a file is.
+    pub fn media(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}/2010-04-01/Accounts/{SID}/Messages/MM00/Media/{name}", self.port)
+    }
+
+    /// The port it listens on.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Hands a file out like this from now on.
+    pub fn serves(&self, name: &str, how: Serves) {
+        self.state.files.lock().expect("one at a time").insert(name.to_owned(), how);
     }
 
     /// From now on every message meets a fault or none, by chance.
@@ -235,6 +265,10 @@ async fn answer(state: Arc<State>, mut stream: TcpStream) -> Option<()> {
     if !right_account(&head) {
         return say(&mut stream, "401 Unauthorized", "{\"code\":20003,\"message\":\"Authenticate\",\"status\":401}").await;
     }
+    if let Some((_, name)) = line.split_once("/Media/") {
+        let name = name.split(' ').next().unwrap_or_default().to_owned();
+        return hand_out(&state, &mut stream, &name).await;
+    }
     if line.starts_with("GET ") {
         return list(&state, &mut stream, &line).await;
     }
@@ -279,6 +313,31 @@ async fn answer(state: Arc<State>, mut stream: TcpStream) -> Option<()> {
     }
 }
 
+async fn hand_out(state: &State, stream: &mut TcpStream, name: &str) -> Option<()> {
+    let how = state.files.lock().expect("one at a time").get(name).cloned().unwrap_or(Serves::Fails(404));
+    match how {
+        Serves::File(bytes) => {
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: image/jpeg\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", bytes.len());
+            stream.write_all(head.as_bytes()).await.ok()?;
+            stream.write_all(&bytes).await.ok()?;
+            stream.shutdown().await.ok()
+        }
+        Serves::Redirects(to) => {
+            let head = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: {to}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()
+        }
+        Serves::Fails(status) => say(stream, &format!("{status} No"), "{}").await,
+        Serves::Floods { says } => {
+            let length = if says { format!("content-length: {HUGE_BYTES}\r\n") } else { String::new() };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n{length}connection: close\r\n\r\n");
+            stream.write_all(head.as_bytes()).await.ok()?;
+            let part = vec![b' '; 64 * 1024];
+            while stream.write_all(&part).await.is_ok() {}
+            None
+        }
+    }
+}
+
 fn accept(state: &State, body: &str) -> Option<Accepted> {
     let form: Vec<(String, String)> = serde_urlencoded::from_str(body).ok()?;
     let one = |name: &str| form.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
@@ -312,7 +371,7 @@ async fn list(state: &State, stream: &mut TcpStream, line: &str) -> Option<()> {
     let query = line.split(' ').nth(1)?.split_once('?')?.1;
     let query: Vec<(String, String)> = serde_urlencoded::from_str(query).ok()?;
     let one = |name: &str| query.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
-    assert!(one("DateSent>").is_some_and(|day| day.len() == 10), "{query:?}");
+    assert!(one("DateSent>").is_some_and(|day| day.len() == 10 || day.ends_with('Z')), "{query:?}");
     let page: usize = one("Page").and_then(|p| p.parse().ok()).unwrap_or(0);
     let to = one("To")?;
     let all: Vec<Accepted> = state.accepted.borrow().iter().filter(|a| a.to == to && one("From").is_none_or(|from| from == a.from)).cloned().collect();
