@@ -49,9 +49,12 @@ pub fn routes() -> Routes {
         .post("/assess/{id}/objectives/{name}/link", Rule::Act("objective.link"), web_proof::post_link)
         .post("/assess/{id}/objectives/{name}/unlink", Rule::Act("objective.unlink"), web_proof::post_unlink)
         .post("/assess/{id}/objectives/{name}/files", Rule::Act("evidence.upload"), web_files::post_files)
+        .post("/assess/{id}/files", Rule::Act("evidence.upload"), web_files::post_many)
+        .post("/api/v1/assessments/{id}/files", Rule::Act("evidence.upload"), web_files::api_many)
         .post("/assess/{id}/objectives/{name}/record", Rule::Act("objective.record"), web_proof::post_record)
         .post("/assess/{id}/objectives/{name}/withdraw", Rule::Act("objective.withdraw"), web_proof::post_withdraw)
         .post("/assess/{id}/objectives/{name}/comment", Rule::Act("objective.comment"), web_proof::post_comment)
+        .and(super::bring::web::routes())
         .and(web_api::routes())
         .and(web_api_write::routes())
 }

@@ -38,6 +38,7 @@ macro_rules! for_each_id {
         $then!(FrameworkId, "fwk");
         $then!(SystemId, "sys");
         $then!(AssessmentId, "asm");
+        $then!(TrackerId, "trk");
         $then!(RecordId, "rec");
         $then!(CommentId, "cmt");
         $then!(ContactId, "con");
@@ -213,7 +214,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (39, 39));
+        assert_eq!((prefixes.len(), kinds), (40, 40));
     }
 
     proptest! {
