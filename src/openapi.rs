@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, campaigns, contacts, evidence, identity, intake, messages, operate, plans, retention, seal, trail};
+use crate::{assess, campaigns, contacts, evidence, identity, inbox, intake, messages, operate, plans, retention, seal, trail};
 
 /// The whole document.
 #[must_use]
@@ -18,6 +18,7 @@ pub fn document() -> OpenApi {
         intake::api::api_doc(),
         messages::api::api_doc(),
         campaigns::api::api_doc(),
+        inbox::api::api_doc(),
         trail::api_doc(),
         retention::api_doc(),
         operate::api_doc(),

@@ -47,6 +47,10 @@ macro_rules! for_each_id {
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
         $then!(InboundId, "inb");
+        $then!(ThreadId, "thr");
+        $then!(ThreadNoteId, "thn");
+        $then!(CannedId, "can");
+        $then!(MediaId, "med");
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
@@ -62,6 +66,7 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(FileId, "itf");
     };
 }
 
@@ -214,7 +219,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (40, 40));
+        assert_eq!((prefixes.len(), kinds), (45, 45));
     }
 
     proptest! {

@@ -2,6 +2,7 @@
 //! Must stay true: a message and its entry are one commit before anything leaves the house; the attempt is recorded before
 //! the gateway is called; whatever breaks off in between ends as `unknown` and is never sent a second time.
 
+pub mod answer;
 pub mod api;
 mod converse;
 pub mod gateway;
@@ -10,14 +11,17 @@ pub mod inbound;
 pub mod outbox;
 pub mod phone;
 pub mod reconcile;
+pub mod said;
 mod samples;
 pub mod signature;
 pub mod sql;
 pub mod state;
 pub mod status;
+pub mod thread;
 pub mod twilio;
 pub mod warden;
 pub mod web;
+pub mod wish;
 pub mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +29,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::{MessageId, PersonId};
+use crate::core::id::{MessageId, PersonId, StopId, ThreadId};
 use crate::core::number::Number;
 use crate::db::{Db, DbError, Detail, keep};
 use crate::policy::{On, Permit, Resource};
@@ -107,6 +111,12 @@ crate::row! {
         pub campaign_id: Option<String>,
         /// The recipient of that campaign.
         pub recipient_id: Option<String>,
+        /// The conversation it is part of.
+        pub thread_id: Option<ThreadId>,
+        /// What it answers by itself: `stop`, `start` or `help`.
+        pub answers: Option<String>,
+        /// The stop that it confirms.
+        pub confirms: Option<StopId>,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::support::person::{BOUNDARY, TestToken, multipart};
 use crate::support::{Reply, TestApp, TestPerson, check};
 
 /// The routes that take a file in a form, and those of the API.
-pub const MULTIPART: [&str; 7] = [
+pub const MULTIPART: [&str; 9] = [
     "/evidence",
     "/evidence/files",
     "/evidence/{id}/versions",
@@ -19,6 +19,8 @@ pub const MULTIPART: [&str; 7] = [
     "/assess/{id}/files",
     "/assess/{id}/import",
     "/contacts/imports",
+    "/intake/{id}/files",
+    "/intake/form/{token}/files",
 ];
 pub const API_MULTIPART: [&str; 5] =
     ["/api/v1/evidence", "/api/v1/evidence/files", "/api/v1/evidence/{id}/versions", "/api/v1/assessments/{id}/files", "/api/v1/assessments/{id}/import"];
@@ -272,6 +274,9 @@ async fn evidence_of_another_time_than_the_assessment_asks_for_holds_nothing() {
         let why = told(&token, &desk, "3.4.4").await;
         assert_eq!((why["reasons"].as_array().map(Vec::len), &why["why"]["code"]), (Some(2), &json!("wrong_period")), "{why}");
         owner.post(&format!("{page}/record"), &record("2025-04-01")).await.expect(303);
+        let whole = told(&token, &desk, "3.4.4").await;
+        let waits = whole["reasons"].as_array().expect("reasons").iter().find(|r| r["code"] == "unconfirmed").expect("one waits")["of"].clone();
+        crate::assess::confirm(app, &page, waits.as_str().expect("an id")).await;
         assert_eq!(told(&token, &desk, "3.4.4").await["why"], Value::Null);
         let window = format!("/api/v1{}/window", desk.replace("/assess/", "/assessments/"));
         let put = |body: Value| {

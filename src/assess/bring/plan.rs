@@ -216,6 +216,7 @@ mod tests {
             version: 4,
             changed_by: "Ada".into(),
             changed_at: 0,
+            outdated_at: None,
         };
         let mut rows = vec![Row { owner: Some("Bob".into()), ..row(2, &["a"], Some(Finding::Met)) }];
         assert_eq!(judge(&mut rows, std::slice::from_ref(&state), &[], None), []);
