@@ -387,6 +387,7 @@ pub fn statements() -> Vec<&'static str> {
         identity::sql::ALL,
         evidence::sql::ALL,
         assess::sql::ALL,
+        assess::bring::sql::ALL,
         plans::sql::ALL,
         seal::sql::ALL,
         contacts::sql::ALL,

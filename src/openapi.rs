@@ -11,6 +11,7 @@ pub fn document() -> OpenApi {
         identity::web::api_doc(),
         evidence::web::api_doc(),
         assess::api_doc(),
+        assess::bring::api_doc(),
         plans::api_doc(),
         seal::api_doc(),
         contacts::api::api_doc(),

@@ -49,11 +49,11 @@ pub enum Unread {
     Count,
 }
 
-/// The cells of a CSV text (RFC 4180), commas or semicolons between; each row with the line it began on.
-fn rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unread> {
+/// The cells of a CSV text (RFC 4180), commas, semicolons or tabs between; each row with the line it began on.
+pub(super) fn rows(text: &str, most: usize) -> Result<Vec<(usize, Vec<String>)>, Unread> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let first = text.lines().next().unwrap_or_default();
-    let separator = if first.contains(';') && !first.contains(',') { ';' } else { ',' };
+    let separator = [',', ';', '\t'].into_iter().find(|s| first.contains(*s)).unwrap_or(',');
     let (mut out, mut row, mut cell) = (Vec::new(), Vec::new(), String::new());
     let (mut quoted, mut line, mut began) = (false, 1, 1);
     let mut chars = text.chars().peekable();
@@ -73,7 +73,7 @@ fn rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unread> {
             }
             c => cell.push(c),
         }
-        if out.len() > BULK_MAX + 1 {
+        if out.len() > most + 1 {
             return Err(Unread::Count);
         }
     }
@@ -93,7 +93,7 @@ fn rows(text: &str) -> Result<Vec<(usize, Vec<String>)>, Unread> {
 /// # Errors
 /// [`Unread`].
 pub fn read_csv(text: &str) -> Result<Vec<(usize, Line)>, Unread> {
-    let mut rows = rows(text)?.into_iter();
+    let mut rows = rows(text, BULK_MAX)?.into_iter();
     let (_, header) = rows.next().ok_or(Unread::NoHeader)?;
     let header: Vec<String> = header.iter().map(|h| h.trim().to_ascii_lowercase()).collect();
     if !header.iter().any(|h| h == "objective") {
@@ -139,7 +139,7 @@ pub fn read_csv(text: &str) -> Result<Vec<(usize, Line)>, Unread> {
 pub fn patches(lines: Vec<(usize, Line)>, people: &[Candidate]) -> Result<Vec<Patch>, Vec<BadLine>> {
     let (mut out, mut bad) = (Vec::new(), Vec::new());
     for (at, line) in lines {
-        let mut wrong = |code| bad.push(BadLine { line: at, objective: line.objective.chars().take(100).collect(), code });
+        let mut wrong = |code| bad.push(BadLine { line: at, objective: line.objective.chars().take(100).collect(), code, moved: None });
         let mut patch = Patch {
             line: at,
             objective: line.objective.clone(),

@@ -2,6 +2,7 @@
 //! Must stay true: a finding and the work on it are two things; nothing is complete without evidence or a recorded interview or
 //! test; nobody overwrites what they have not seen.
 
+pub mod bring;
 mod comment;
 pub mod derive;
 pub mod framework;
@@ -64,6 +65,12 @@ crate::acts! {
     Bulk = "assessment.bulk" on On,
     /// Export the statuses of all.
     Export = "assessment.export" on On,
+    /// Bring a tracker in, to see what it would do.
+    BringIn = "tracker.stage" on On,
+    /// Take one over that was brought in.
+    TakeOver = "tracker.apply" on On,
+    /// Set one aside.
+    SetAside = "tracker.cancel" on On,
     /// Change one.
     Assess = "objective.assess" on On,
     /// Link evidence to it.

@@ -198,13 +198,31 @@ pub async fn link(
         return Err(Error::State);
     }
     let mut tx = db.begin(&permit).await?;
+    put_link(&mut tx, person, (assessment, objective), &item.line_id, method).await?;
+    let detail = detail(assessment, objective).with("evidence", item.line_id.as_str()).with("version", item.number);
+    let detail = detail.with("sha256", item.sha256.as_str()).with("method", method.name());
+    tx.commit(permit, detail).await?;
+    Ok(())
+}
+
+/// Writes a link in a transaction.
+///
+/// # Errors
+/// [`Error::State`] when it is there already, or there are too many.
+pub(super) async fn put_link<A: Act>(
+    tx: &mut Tx<A>,
+    person: &PersonId,
+    (assessment, objective): (&AssessmentId, &str),
+    line: &EvidenceId,
+    method: Method,
+) -> Result<(), Error> {
     let now = tx.now();
     let there: i64 = tx.query(sql::COUNT_LINKS).bind(assessment).bind(objective).scalar().await?;
-    let before: Option<(Option<i64>,)> = tx.query(sql::IS_LINKED).bind(assessment).bind(objective).bind(&item.line_id).optional().await?;
+    let before: Option<(Option<i64>,)> = tx.query(sql::IS_LINKED).bind(assessment).bind(objective).bind(line).optional().await?;
     if there >= EACH_MAX || before == Some((None,)) {
         return Err(Error::State);
     }
-    let write = tx.write(if before.is_some() { sql::REVIVE_LINK } else { sql::INSERT_LINK }).bind(assessment).bind(objective).bind(&item.line_id);
+    let write = tx.write(if before.is_some() { sql::REVIVE_LINK } else { sql::INSERT_LINK }).bind(assessment).bind(objective).bind(line);
     match write.bind(method.name()).bind(person).bind(now).execute().await {
         Ok(1) => {}
         Ok(_) => return Err(Error::State),
@@ -213,9 +231,6 @@ pub async fn link(
             return Err(if error.is_unique() { Error::State } else { error.into() });
         }
     }
-    let detail = detail(assessment, objective).with("evidence", item.line_id.as_str()).with("version", item.number);
-    let detail = detail.with("sha256", item.sha256.as_str()).with("method", method.name());
-    tx.commit(permit, detail).await?;
     Ok(())
 }
 

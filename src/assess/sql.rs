@@ -8,6 +8,8 @@ pub const INSERT_FRAMEWORK: &str =
     "insert into framework (id, key, title, version, sha256, body, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 
 pub const SYSTEMS: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system order by name, id limit $1";
+/// Those that follow a system in the order of names.
+pub const SYSTEMS_AFTER: &str = "select s.id, s.name, s.scope, s.boundary, s.cage_codes, s.version, s.made_at, s.changed_at from system s join system a on a.id = $1 where s.name > a.name or (s.name = a.name and s.id > a.id) order by s.name, s.id limit $2";
 pub const SYSTEM: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system where id = $1";
 pub const INSERT_SYSTEM: &str = "insert into system (id, name, scope, boundary, cage_codes, version, made_by, made_at, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, 1, $7, $8, $8, $1)";
 pub const EDIT_SYSTEM: &str = "update system set name = $4, scope = $5, boundary = $6, cage_codes = $7, changed_at = $8, scoped_at = case when scope <> $5 or boundary <> $6 then $8 else scoped_at end, version = version + 1, last_audit_id = $1 where id = $2 and version = $3";
@@ -26,8 +28,8 @@ macro_rules! assessment {
     };
 }
 pub const ASSESSMENT: &str = assessment!("where a.id = $1");
-pub const ASSESSMENTS: &str = assessment!("order by a.id desc limit $1");
-pub const ASSESSMENTS_OF: &str = assessment!("where a.system_id = $1 order by a.id desc limit $2");
+pub const ASSESSMENTS: &str = assessment!("where a.id < $1 order by a.id desc limit $2");
+pub const ASSESSMENTS_OF: &str = assessment!("where a.id < $1 and a.system_id = $3 order by a.id desc limit $2");
 pub const INSERT_ASSESSMENT: &str =
     "insert into assessment (id, system_id, framework, name, made_by, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $1)";
 
@@ -146,6 +148,7 @@ pub const ALL: &[&str] = &[
     REPLACE_FRAMEWORK,
     INSERT_FRAMEWORK,
     SYSTEMS,
+    SYSTEMS_AFTER,
     SYSTEM,
     INSERT_SYSTEM,
     EDIT_SYSTEM,

@@ -166,7 +166,13 @@ pub async fn assess(
 }
 
 /// Writes a state over the version that was seen; 0 is one that nobody has made yet.
-async fn put<A: Act>(tx: &mut Tx<A>, person: &PersonId, (assessment, objective): (&AssessmentId, &str), seen: i64, edit: &Edit) -> Result<(), Error> {
+pub(super) async fn put<A: Act>(
+    tx: &mut Tx<A>,
+    person: &PersonId,
+    (assessment, objective): (&AssessmentId, &str),
+    seen: i64,
+    edit: &Edit,
+) -> Result<(), Error> {
     if edit.stage == Stage::Complete {
         tx.query(sql::LOCK).execute().await?;
         let proven: i64 = tx.query(sql::PROVEN).bind(assessment).bind(objective).scalar().await?;
@@ -255,6 +261,42 @@ pub struct BadLine {
     pub objective: String,
     /// The text is `error-<code>`.
     pub code: &'static str,
+    /// What was to become of it and what it is, when somebody else changed it meanwhile.
+    pub moved: Option<Box<Moved>>,
+}
+
+/// Both versions of an objective that changed meanwhile.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Moved {
+    /// As it was sent.
+    pub yours: Seen,
+    /// As it is.
+    pub current: Seen,
+}
+
+/// One version of an objective, in short.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Seen {
+    /// Which; 0 is one that nobody has touched.
+    pub version: i64,
+    /// How far the work is.
+    pub stage: Option<Stage>,
+    /// What was found.
+    pub finding: Option<Finding>,
+    /// Who changed it last.
+    pub by: Option<String>,
+}
+
+impl Moved {
+    fn of(patch: &Patch, seen: i64, now: Option<&State>) -> Box<Self> {
+        let current = Seen {
+            version: now.map_or(0, |n| n.version),
+            stage: Some(now.map(State::stage).unwrap_or_default()),
+            finding: now.and_then(State::finding),
+            by: now.map(|n| n.changed_by.clone()),
+        };
+        Box::new(Self { yours: Seen { version: seen, stage: patch.stage, finding: patch.finding, by: None }, current })
+    }
 }
 
 /// Why a bulk change was not made.
@@ -289,7 +331,7 @@ pub async fn bulk(
     let (mut bad, mut seen) = (Vec::new(), BTreeSet::new());
     let (mut objectives, mut told) = (Vec::new(), Vec::new());
     for patch in &patches {
-        let mut wrong = |code| bad.push(BadLine { line: patch.line, objective: patch.objective.chars().take(100).collect(), code });
+        let mut wrong = |code| bad.push(BadLine { line: patch.line, objective: patch.objective.chars().take(100).collect(), code, moved: None });
         let id = patch.objective.as_str();
         if catalog.objective(id).is_none() {
             wrong("objective-unknown");
@@ -301,8 +343,9 @@ pub async fn bulk(
         }
         let before = rows.iter().find(|r| r.objective == id);
         let version = before.map_or(0, |b| b.version);
-        if patch.version.is_some_and(|v| v != version) {
-            wrong("changed-meanwhile");
+        if let Some(seen) = patch.version.filter(|v| *v != version) {
+            let moved = Some(Moved::of(patch, seen, before));
+            bad.push(BadLine { line: patch.line, objective: id.to_owned(), code: "changed-meanwhile", moved });
             continue;
         }
         let mut edit = Edit::of(before);

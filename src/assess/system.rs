@@ -9,8 +9,10 @@ use crate::notices::Notice;
 use crate::policy::Permit;
 use crate::repeat::{Key, Once};
 
-/// Systems, and assessments of one system, that are listed.
+/// Systems, and assessments, of one page.
 pub const LISTED_MAX: i64 = 200;
+/// Sorts after every id in every collation: a letter that no hex digit is.
+const NEWEST: &str = "asm_g";
 /// The template of the reminder that what does not apply has to be looked at again.
 pub const SCOPE_CHANGED: &str = "scope_changed";
 /// CAGE codes of one system.
@@ -231,12 +233,24 @@ pub async fn begin(
     Ok(Once::now(id))
 }
 
-/// All systems, by name.
+/// A page of systems by name, and whether more follow.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn systems(db: &Db) -> Result<Vec<System>, Error> {
-    Ok(db.query(sql::SYSTEMS).bind(LISTED_MAX).all().await?)
+pub async fn systems(db: &Db, after: Option<&SystemId>) -> Result<(Vec<System>, bool), Error> {
+    let rows = match after {
+        Some(after) => db.query(sql::SYSTEMS_AFTER).bind(after).bind(LISTED_MAX + 1).all().await?,
+        None => db.query(sql::SYSTEMS).bind(LISTED_MAX + 1).all().await?,
+    };
+    Ok(cut(rows))
+}
+
+/// A page of [`LISTED_MAX`] of one more, and whether there was one more.
+fn cut<T>(mut rows: Vec<T>) -> (Vec<T>, bool) {
+    let most = usize::try_from(LISTED_MAX).unwrap_or(usize::MAX);
+    let more = rows.len() > most;
+    rows.truncate(most);
+    (rows, more)
 }
 
 /// The system of this id.
@@ -248,16 +262,25 @@ pub async fn by_id(db: &Db, id: &SystemId) -> Result<Option<System>, Fault> {
     db.query(sql::SYSTEM).bind(id).optional().await.context("find a system")
 }
 
-/// Assessments, newest first: of one system, or of all.
+/// The newest assessments: of one system, or of all.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn assessments(db: &Db, of: Option<&SystemId>) -> Result<Vec<Assessment>, Error> {
+    Ok(assessments_after(db, of, None).await?.0)
+}
+
+/// A page of assessments, newest first, and whether older ones follow.
+///
+/// # Errors
+/// When the database fails.
+pub async fn assessments_after(db: &Db, of: Option<&SystemId>, after: Option<&AssessmentId>) -> Result<(Vec<Assessment>, bool), Error> {
+    let place = after.map_or(NEWEST, AssessmentId::as_str);
     let query = match of {
-        Some(system) => db.query(sql::ASSESSMENTS_OF).bind(system),
-        None => db.query(sql::ASSESSMENTS),
+        Some(system) => db.query(sql::ASSESSMENTS_OF).bind(place).bind(LISTED_MAX + 1).bind(system),
+        None => db.query(sql::ASSESSMENTS).bind(place).bind(LISTED_MAX + 1),
     };
-    Ok(query.bind(LISTED_MAX).all().await?)
+    Ok(cut(query.all().await?))
 }
 
 /// The assessment of this id.

@@ -11,6 +11,7 @@ use super::derive::{ObjectiveView, RequirementView, Why};
 use super::proof::{Linked, Recorded};
 use super::system::{self, Assessment, System};
 use super::web::{Named, named, told, why_text};
+use super::web_list::place;
 use super::web_requirement::refusal_text;
 use super::{Error, Read, framework, proof, state, web_api_write as write, web_window};
 use crate::catalog::score::{Gain, Reason, Scored};
@@ -44,6 +45,7 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
 #[derive(OpenApi)]
 #[openapi(paths(
     get_frameworks,
+    super::web_files::api_many,
     get_systems,
     get_system,
     get_assessments,
@@ -121,11 +123,15 @@ impl From<System> for ApiSystem {
     }
 }
 
-/// Systems by name, at most 200
-#[utoipa::path(get, path = "/api/v1/systems", tag = "assessments", responses((status = 200, body = Vec<ApiSystem>), (status = 403, body = Problem)))]
-async fn get_systems(Signed { ctx, .. }: Signed) -> Answer {
+/// Systems by name, at most 200; `after` is the id of the last one of the page before
+#[utoipa::path(get, path = "/api/v1/systems", tag = "assessments", params(("after" = Option<String>, Query)),
+    responses((status = 200, body = Vec<ApiSystem>), (status = 403, body = Problem), (status = 422, body = Problem)))]
+async fn get_systems(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let _permit = ctx.permit::<Read>(&On::any("system")).await?;
-    let systems = system::systems(&ctx.app.db).await.map_err(|e| told(&ctx.app, e))?;
+    let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let after = place(&mut query, "after")?;
+    query.finish()?;
+    let (systems, _) = system::systems(&ctx.app.db, after.as_ref()).await.map_err(|e| told(&ctx.app, e))?;
     Ok(Json(systems.into_iter().map(ApiSystem::from).collect::<Vec<_>>()).into_response())
 }
 
@@ -163,14 +169,15 @@ impl From<Assessment> for ApiAssessment {
 
 /// Assessments, newest first, at most 200
 #[utoipa::path(get, path = "/api/v1/assessments", tag = "assessments",
-    params(("system" = Option<String>, Query, description = "Of this system alone")),
+    params(("system" = Option<String>, Query, description = "Of this system alone"),
+        ("after" = Option<String>, Query, description = "The id of the last one of the page before")),
     responses((status = 200, body = Vec<ApiAssessment>), (status = 403, body = Problem), (status = 422, body = Problem)))]
 async fn get_assessments(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let _permit = ctx.permit::<Read>(&On::any("assessment")).await?;
     let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
-    let of = query.optional("system")?.map(|id| id.parse::<SystemId>().map_err(|e| http::Error::field("system", e.to_string()))).transpose()?;
+    let (of, after) = (place::<SystemId>(&mut query, "system")?, place(&mut query, "after")?);
     query.finish()?;
-    let all = system::assessments(&ctx.app.db, of.as_ref()).await.map_err(|e| told(&ctx.app, e))?;
+    let (all, _) = system::assessments_after(&ctx.app.db, of.as_ref(), after.as_ref()).await.map_err(|e| told(&ctx.app, e))?;
     Ok(Json(all.into_iter().map(ApiAssessment::from).collect::<Vec<_>>()).into_response())
 }
 

@@ -13,7 +13,7 @@ use super::state::{self, BULK_MAX, BadLine, BulkError, Edit};
 use super::system::{self, NewAssessment, SystemText};
 use super::web::{found, on, permitted, today, told};
 use super::web_api::{ApiObjective, objective_of, system_of};
-use super::web_bulk::unread_text;
+use super::web_bulk::{bad_text, unread_text};
 use super::web_proof::{evidence_of, shown_name};
 use super::web_requirement::{day_of, owner_of};
 use super::{
@@ -22,6 +22,7 @@ use super::{
 };
 use crate::core::id::{EvidenceId, RecordId, SystemId};
 use crate::http::etag::{both, seen, tagged};
+use crate::http::headers::IsPrivate;
 use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Json, Routes, Rule, Signed};
 use crate::policy::On;
@@ -128,13 +129,29 @@ pub(super) struct Changed {
 /// 422 with every line that cannot be taken.
 fn refused(ctx: &Ctx, bad: &[BadLine]) -> http::Error {
     let mut error = http::Error::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid").saying(ctx.app.text("error-lines", &[("count", &bad.len().to_string())]));
-    error.fields = bad.iter().map(|b| (format!("{}: {}", b.line, b.objective), ctx.app.text(&format!("error-{}", b.code), &[]))).collect();
+    error.fields = bad.iter().map(|b| (format!("{}: {}", b.line, b.objective), bad_text(&ctx.app, b))).collect();
     error
+}
+
+/// The same; 412 with both versions of every objective that somebody else changed meanwhile, when there is one.
+fn refused_or_moved(ctx: &Ctx, bad: &[BadLine]) -> Answer {
+    if bad.iter().all(|b| b.moved.is_none()) {
+        return Err(refused(ctx, bad));
+    }
+    let body = serde_json::json!({
+        "type": "about:blank", "title": ctx.app.text("error-412-title", &[]), "status": 412, "code": "changed", "instance": ctx.seen.request.as_str(),
+        "detail": ctx.app.text("error-lines", &[("count", &bad.len().to_string())]), "lines": bad,
+    });
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    let mut response = (StatusCode::PRECONDITION_FAILED, kind, body.to_string()).into_response();
+    response.extensions_mut().insert(IsPrivate);
+    Ok(response)
 }
 
 /// Change many objectives, or none: a JSON array of lines, or CSV (`text/csv`) with the same names as columns
 #[utoipa::path(post, path = "/api/v1/assessments/{id}/statuses", tag = "assessments", request_body = Vec<Line>, params(("id" = String, Path)),
-    responses((status = 200, body = Changed), (status = 403, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = Changed), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 412, description = "Somebody else changed some of them: `lines` holds each with both versions"), (status = 422, body = Problem)))]
 pub(super) async fn post_bulk(Signed { ctx, person }: Signed, Path(id): Path<String>, request: Request) -> Answer {
     let permit = permitted::<Bulk>(&ctx, "assessment", &id, "").await?;
     let named = found(&ctx, &id).await?;
@@ -155,7 +172,7 @@ pub(super) async fn post_bulk(Signed { ctx, person }: Signed, Path(id): Path<Str
     let patches = lines::patches(lines, &people).map_err(|bad| refused(&ctx, &bad))?;
     match state::bulk(&ctx.app.db, permit, &person, &named.assessment.id, &named.catalog, patches).await {
         Ok(changed) => Ok(axum::Json(Changed { changed }).into_response()),
-        Err(BulkError::Lines(bad)) => Err(refused(&ctx, &bad)),
+        Err(BulkError::Lines(bad)) => refused_or_moved(&ctx, &bad),
         Err(BulkError::Other(error)) => Err(told(&ctx.app, error)),
     }
 }

@@ -1,13 +1,13 @@
 //! Many objectives at once: a page that takes CSV as text, and the CSV of what there is.
 
 use axum::extract::Path;
-use axum::http::header;
+use axum::http::{StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::lines::{self, COLUMNS, FILE_BYTES_MAX, Unread};
-use super::state::{self, BULK_MAX, BadLine, BulkError, Patch};
+use super::state::{self, BULK_MAX, BadLine, BulkError, Patch, Seen};
 use super::web::{Head, Named, found, named, permitted, told};
 use super::{Bulk, Export, Finding, Stage};
 use crate::db::Detail;
@@ -36,7 +36,7 @@ struct BulkPage {
 }
 
 fn bulk_page(app: &App, named: &Named, bad: &[BadLine], form: FormState) -> BulkPage {
-    let shown = |b: &BadLine| ShownBad { line: b.line, objective: b.objective.clone(), text: app.text(&format!("error-{}", b.code), &[]) };
+    let shown = |b: &BadLine| ShownBad { line: b.line, objective: b.objective.clone(), text: bad_text(app, b) };
     BulkPage {
         assessment: Head::from(named),
         columns: COLUMNS.into(),
@@ -46,6 +46,20 @@ fn bulk_page(app: &App, named: &Named, bad: &[BadLine], form: FormState) -> Bulk
         bad: bad.iter().take(BAD_MAX).map(shown).collect(),
         form,
     }
+}
+
+/// What is wrong with a line; with both versions when somebody else changed it meanwhile.
+pub(super) fn bad_text(app: &App, bad: &BadLine) -> String {
+    let said = app.text(&format!("error-{}", bad.code), &[]);
+    let Some(moved) = &bad.moved else { return said };
+    let one = |seen: &Seen| {
+        let word = |prefix: &str, word: &str| app.text(&format!("{prefix}-{}", word.replace('_', "-")), &[]);
+        let words = [seen.finding.map(|f| word("finding", f.name())), seen.stage.map(|s| word("stage", s.name())), seen.by.clone()];
+        words.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    };
+    let (yours, current) = (one(&moved.yours), one(&moved.current));
+    let numbers = (moved.yours.version.to_string(), moved.current.version.to_string());
+    app.text("bulk-both", &[("said", &said), ("yours", &yours), ("current", &current), ("seen", &numbers.0), ("now", &numbers.1)])
 }
 
 /// What a file that has no lines is told.
@@ -80,7 +94,7 @@ pub(super) async fn post_bulk(Signed { ctx, person }: Signed, Path(id): Path<Str
     fields.finish()?;
     let mut form = FormState::default().keep("lines", text.as_str());
     if text.len() > FILE_BYTES_MAX {
-        return Err(http::Error::new(axum::http::StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
+        return Err(http::Error::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large"));
     }
     let bad = match patches_of(&ctx, &text).await? {
         Ok(patches) => match state::bulk(&ctx.app.db, permit, &person, &named.assessment.id, &named.catalog, patches).await {
@@ -97,7 +111,11 @@ pub(super) async fn post_bulk(Signed { ctx, person }: Signed, Path(id): Path<Str
     if !bad.is_empty() {
         form.wrong("lines", ctx.app.text("error-lines", &[("count", &bad.len().to_string())]));
     }
-    ctx.again("assess/bulk.html", bulk_page(&ctx.app, &named, &bad, form)).await
+    let mut response = ctx.again("assess/bulk.html", bulk_page(&ctx.app, &named, &bad, form)).await?;
+    if bad.iter().any(|b| b.moved.is_some()) {
+        *response.status_mut() = StatusCode::PRECONDITION_FAILED;
+    }
+    Ok(response)
 }
 
 pub(super) async fn get_csv(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {

@@ -1,6 +1,7 @@
 //! Systems and their assessments: the list, one system, and the forms that make and change them.
 
 use axum::extract::Path;
+use axum::http::Uri;
 use serde::Serialize;
 
 use super::system::{self, Assessment, NewAssessment, System, SystemText};
@@ -8,7 +9,7 @@ use super::web::{Choice, blame, history_href, told};
 use super::{CreateAssessment, CreateSystem, EditSystem, Error, NAME_CHARS_MAX, Read, TEXT_CHARS_MAX, framework};
 use crate::catalog::{Catalog, R2};
 use crate::core::clock::Micros;
-use crate::core::id::SystemId;
+use crate::core::id::{AssessmentId, IdError, SystemId};
 use crate::http::form::{Fields, FormState, Posted};
 use crate::http::{self, Answer, Ctx, Signed};
 use crate::policy::On;
@@ -40,15 +41,33 @@ struct ShownSystem {
 #[derive(Serialize)]
 struct ListPage {
     systems: Vec<ShownSystem>,
+    more_systems: Option<String>,
     assessments: Vec<ShownAssessment>,
+    more_assessments: Option<String>,
     frameworks: Vec<Choice>,
     text_max: usize,
     form: FormState,
 }
 
-pub(super) async fn get_list(Signed { ctx, .. }: Signed) -> Answer {
+/// Where the two lists of the page go on.
+#[derive(Default)]
+struct Places {
+    system: Option<SystemId>,
+    assessment: Option<AssessmentId>,
+}
+
+/// The id that a query names, if it names one.
+pub(super) fn place<T: std::str::FromStr<Err = IdError>>(query: &mut Fields, name: &str) -> Result<Option<T>, http::Error> {
+    let text = query.optional(name)?.filter(|t| !t.is_empty());
+    text.map(|t| t.parse().map_err(|e: IdError| http::Error::field(name, e.to_string()))).transpose()
+}
+
+pub(super) async fn get_list(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
     let _permit = ctx.permit::<Read>(&On::any("assessment")).await?;
-    ctx.page("assess/list.html", list_page(&ctx, FormState::default()).await?).await
+    let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let places = Places { system: place(&mut query, "system")?, assessment: place(&mut query, "assessment")? };
+    query.finish()?;
+    ctx.page("assess/list.html", list_page(&ctx, &places, FormState::default()).await?).await
 }
 
 /// The frameworks to choose from: the one that is built in first.
@@ -59,14 +78,18 @@ async fn frameworks(ctx: &Ctx) -> Result<Vec<Choice>, http::Error> {
     Ok(std::iter::once(built_in).chain(known.into_iter().filter(|k| k.key != R2).map(title)).collect())
 }
 
-async fn list_page(ctx: &Ctx, form: FormState) -> Result<ListPage, http::Error> {
+async fn list_page(ctx: &Ctx, places: &Places, form: FormState) -> Result<ListPage, http::Error> {
     let db = &ctx.app.db;
-    let systems = system::systems(db).await.map_err(|e| told(&ctx.app, e))?;
-    let assessments = system::assessments(db, None).await.map_err(|e| told(&ctx.app, e))?;
+    let (systems, after) = system::systems(db, places.system.as_ref()).await.map_err(|e| told(&ctx.app, e))?;
+    let (assessments, older) = system::assessments_after(db, None, places.assessment.as_ref()).await.map_err(|e| told(&ctx.app, e))?;
+    let more_systems = systems.last().filter(|_| after).map(|s| format!("/assess?system={}#systems", s.id));
+    let more_assessments = assessments.last().filter(|_| older).map(|a| format!("/assess?assessment={}", a.id));
     let shown = |s: System| ShownSystem { href: format!("/assess/systems/{}", s.id), name: s.name, cage_codes: s.cage_codes, changed_at: s.changed_at };
     Ok(ListPage {
         systems: systems.into_iter().map(shown).collect(),
+        more_systems,
         assessments: assessments.into_iter().map(ShownAssessment::from).collect(),
+        more_assessments,
         frameworks: frameworks(ctx).await?,
         text_max: TEXT_CHARS_MAX,
         form,
@@ -89,7 +112,7 @@ pub(super) async fn post_system(Signed { ctx, person }: Signed, Posted { mut fie
         Ok(made) => Ok(ctx.go(&format!("/assess/systems/{}", made.answer), "system-made")),
         Err(error) => {
             blame(&ctx.app, &mut form, error).map_err(|e| told(&ctx.app, e))?;
-            ctx.again("assess/list.html", list_page(&ctx, form).await?).await
+            ctx.again("assess/list.html", list_page(&ctx, &Places::default(), form).await?).await
         }
     }
 }
@@ -206,10 +229,21 @@ mod tests {
         let mut form = FormState::default().keep("name", "<i>");
         form.wrong("name", "No.");
         let system = ShownSystem { href: "/assess/systems/sys_1".into(), name: "<i>Core".into(), cage_codes: "1ABC2".into(), changed_at: 0 };
-        let full = ListPage { systems: vec![system], assessments: vec![assessment()], frameworks: choice(), text_max: 4000, form };
+        let full = ListPage {
+            systems: vec![system],
+            more_systems: Some("/assess?system=sys_1#systems".into()),
+            assessments: vec![assessment()],
+            more_assessments: Some("/assess?assessment=asm_1".into()),
+            frameworks: choice(),
+            text_max: 4000,
+            form,
+        };
         let shown = render("assess/list.html", &full);
         assert!(shown.contains("&lt;i&gt;Core") && !shown.contains("<b>2026"), "{shown}");
-        render("assess/list.html", &ListPage { systems: Vec::new(), assessments: Vec::new(), form: FormState::default(), ..full });
+        render(
+            "assess/list.html",
+            &ListPage { systems: Vec::new(), more_systems: None, assessments: Vec::new(), more_assessments: None, form: FormState::default(), ..full },
+        );
         let theirs = SystemText { name: "Other".into(), ..SystemText::default() };
         let page = SystemPage {
             id: "sys_1".into(),

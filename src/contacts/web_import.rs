@@ -18,6 +18,7 @@ use super::import::stage::{self, Arrived, FILE_BYTES_MAX, Import, Terms, errors_
 use super::import::{HEAD_BYTES, ImportError};
 use super::web::{Choice, choices};
 use super::{Begin, Cancel, Error, Export, LIST_NAME_CHARS_MAX, List, MakeList, See, Stage, lists, sql};
+use crate::core::book::{self, BookError};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{ImportId, ListId};
@@ -140,6 +141,10 @@ async fn post_imports(Signed { ctx, person }: Signed, request: Request) -> Answe
 
 /// The sentence for a file that cannot be read.
 fn file_error(app: &App, error: &ImportError) -> String {
+    if let ImportError::Book(error) = error {
+        let there = if let BookError::NoSheet { there, .. } = error { there.join(", ") } else { String::new() };
+        return app.text(&format!("error-book-{}", error.code().replace('_', "-")), &[("there", &there)]);
+    }
     let row = match error {
         ImportError::Nul { row } | ImportError::RowTooLong { row } | ImportError::TooManyColumns { row } => row.to_string(),
         _ => String::new(),
@@ -164,7 +169,7 @@ async fn take(ctx: &Ctx, request: Request) -> Result<Taken, Refusal> {
     DefaultBodyLimit::disable().apply(&mut request);
     let malformed = |_| http::Error::bad_request("malformed");
     let mut form = Multipart::from_request(request, &()).await.map_err(malformed)?;
-    let mut taken = None;
+    let (mut taken, mut sheet) = (None, String::new());
     while let Some(mut field) = form.next_field().await.map_err(|_| http::Error::bad_request("broken_body"))? {
         match field.name() {
             Some("csrf_token") => {
@@ -173,7 +178,8 @@ async fn take(ctx: &Ctx, request: Request) -> Result<Taken, Refusal> {
                 trusted = true;
             }
             Some("file") if !trusted => return Err(check_csrf(ctx, None).err().unwrap_or_else(http::Error::not_found).into()),
-            Some("file") if taken.is_none() => taken = Some(keep(&ctx.app, &mut field).await?),
+            Some("sheet") if taken.is_none() => sheet = small(&mut field).await?,
+            Some("file") if taken.is_none() => taken = Some(keep(&ctx.app, &mut field, &sheet).await?),
             _ => return Err(http::Error::bad_request("malformed").into()),
         }
     }
@@ -202,7 +208,7 @@ impl Drop for Fragile {
     }
 }
 
-async fn keep(app: &App, field: &mut Field<'_>) -> Result<Taken, Refusal> {
+async fn keep(app: &App, field: &mut Field<'_>, sheet: &str) -> Result<Taken, Refusal> {
     let sent = field.file_name().unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default().to_owned();
     stage::make_folder(app)?;
     let id = ImportId::new(app.db.clock(), app.db.rng());
@@ -225,6 +231,17 @@ async fn keep(app: &App, field: &mut Field<'_>) -> Result<Taken, Refusal> {
     }
     file.flush().await.context("receive a file")?;
     file.sync_all().await.context("receive a file")?;
+    // Of a workbook the rows of one sheet are kept, as CSV; the hash stays that of what was sent.
+    if book::may_be(&head) {
+        let (at, sheet) = (path.clone(), sheet.to_owned());
+        let unbooked = tokio::task::spawn_blocking(move || {
+            let bytes = stage::unbook(&at, Some(&sheet))?;
+            let mut head = Vec::new();
+            let read = std::fs::File::open(&at).and_then(|file| file.take(HEAD_BYTES as u64 + 1).read_to_end(&mut head));
+            read.map(|_| (bytes, head)).map_err(|e| ImportError::Unreadable(e.to_string()))
+        });
+        (bytes, head) = unbooked.await.context("read a workbook")?.map_err(Refusal::File)?;
+    }
     let preview = Layout::sniff(&head, head.len() <= HEAD_BYTES).map_err(Refusal::File)?;
     let name = Line::parse(&sent, 200).unwrap_or_else(|_| "contacts.csv".into());
     fragile.0 = None;

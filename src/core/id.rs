@@ -38,6 +38,7 @@ macro_rules! for_each_id {
         $then!(FrameworkId, "fwk");
         $then!(SystemId, "sys");
         $then!(AssessmentId, "asm");
+        $then!(TrackerId, "trk");
         $then!(RecordId, "rec");
         $then!(CommentId, "cmt");
         $then!(ContactId, "con");
@@ -218,7 +219,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (44, 44));
+        assert_eq!((prefixes.len(), kinds), (45, 45));
     }
 
     proptest! {

@@ -1,6 +1,7 @@
 //! What everything else rests on: time, randomness, ids, text, faults. Imports nothing of the crate beyond itself.
 
 pub mod address;
+pub mod book;
 pub mod clock;
 pub mod cookie;
 pub mod docx;
@@ -17,6 +18,7 @@ pub mod segment;
 pub mod sheet;
 pub mod text;
 pub mod timekeeper;
+pub mod unzip;
 pub mod xlsx;
 pub mod zip;
 

@@ -31,7 +31,7 @@ const SUMS: [u32; 256] = {
 };
 
 /// CRC-32 of bytes behind those that `sum` was made of.
-fn crc(sum: u32, bytes: &[u8]) -> u32 {
+pub(super) fn crc(sum: u32, bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!sum, |sum, byte| SUMS[usize::from(sum.to_le_bytes()[0] ^ byte)] ^ (sum >> 8))
 }
 

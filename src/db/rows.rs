@@ -70,6 +70,7 @@ const TABLES: &[Table] = &[
     table!("objective_link", "evidence_id", "assessment_id"),
     table!("objective_record", "id", "id"),
     table!("objective_comment", "id", "id"),
+    table!("tracker_import", "id", "assessment_id"),
     table!("plan_item", "id", "id"),
     table!("plan_clock", "assessment_id", "assessment_id"),
     table!("operational_plan", "id", "id"),

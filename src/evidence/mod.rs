@@ -3,6 +3,7 @@
 //! server only after its entry is durable.
 
 pub mod artifact;
+pub mod bring;
 pub mod expiry;
 pub mod kind;
 mod look;
@@ -10,6 +11,7 @@ pub mod says;
 pub mod scrub;
 pub mod sql;
 pub mod standing;
+pub mod strip;
 mod sweep;
 pub mod tags;
 pub mod web;
@@ -18,8 +20,9 @@ mod web_about_api;
 pub mod web_bulk;
 mod web_content;
 mod web_multipart;
+mod web_strip;
 mod web_tags;
-mod web_upload;
+pub mod web_upload;
 
 pub use artifact::Artifact;
 pub use look::{LIST_ITEMS_MAX, Look, PAGE_ITEMS_MAX, Page, page};
@@ -29,7 +32,7 @@ pub use sweep::sweep;
 use crate::blobs::Incoming;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{EvidenceId, PersonId, SealId};
-use crate::core::text::{TextError, fold};
+use crate::core::text::TextError;
 use crate::db::{Db, DbError, Detail, Outcome};
 use crate::http::templates::both_times;
 use crate::policy::{On, Permit, Resource};
@@ -225,7 +228,7 @@ impl From<crate::store::StoreError> for Error {
 /// # Errors
 /// [`Error::Quota`], [`repeat::Error::OtherBody`]; then nothing was committed, and a file that nothing names is swept.
 pub async fn upload(db: &Db, permit: Permit<Upload>, owner: &PersonId, received: Received, quota: Quota) -> Result<Once<EvidenceId>, Error> {
-    put(db, permit, owner, received, quota, None).await
+    put(db, permit, owner, received, quota, None, None).await
 }
 
 /// The same as a new version of what is there already, which it takes the place of once it is approved. What was said of the
@@ -241,7 +244,22 @@ pub async fn upload_version(
     quota: Quota,
     line: &EvidenceId,
 ) -> Result<Once<EvidenceId>, Error> {
-    put(db, permit, owner, received, quota, Some(line)).await
+    put(db, permit, owner, received, quota, Some(line), None).await
+}
+
+/// The same as a version that was made of another one by leaving out what that says of itself; the entry names it.
+///
+/// # Errors
+/// As [`upload_version`].
+pub async fn upload_stripped(
+    db: &Db,
+    permit: Permit<Upload>,
+    owner: &PersonId,
+    received: Received,
+    quota: Quota,
+    of: &Evidence,
+) -> Result<Once<EvidenceId>, Error> {
+    put(db, permit, owner, received, quota, Some(&of.line_id), Some(&of.id)).await
 }
 
 async fn put(
@@ -251,6 +269,7 @@ async fn put(
     received: Received,
     quota: Quota,
     line: Option<&EvidenceId>,
+    stripped_of: Option<&EvidenceId>,
 ) -> Result<Once<EvidenceId>, Error> {
     let Received { name, kind, incoming, key } = received;
     let repeat = key.map(|key| key.with(db, &(incoming.sha256(), &name, line))).transpose()?;
@@ -291,15 +310,16 @@ async fn put(
     if number > artifact::VERSIONS_MAX {
         return Err(Error::State);
     }
-    let insert = tx.write(sql::INSERT).bind(&id).bind(owner).bind(name.as_str()).bind(fold(&name)).bind(kind.mime).bind(size);
-    insert.bind(stored.sha256.as_str()).bind(now).execute().await?;
     let about = before.map(|b| (b.method, b.collector, b.obtained, b.tags));
     let (method, collector, obtained, tags) = about.unwrap_or_else(|| (None, String::new(), String::new(), " ".to_owned()));
-    let insert = tx.write(sql::INSERT_ARTIFACT).bind(&id).bind(line.unwrap_or(&id)).bind(number).bind(method).bind(collector).bind(obtained);
-    insert.bind(tags).bind(says.author).bind(says.created).bind(says.modified).execute().await?;
+    let fresh = bring::Fresh { name: &name, mime: kind.mime, size, sha256: &stored.sha256, says: &says };
+    bring::insert(&mut tx, (&id, owner, now), &fresh, (line.unwrap_or(&id), number), (method, collector, obtained, tags)).await?;
     let mut detail = Detail::ok().with("sha256", stored.sha256).with("size", size).with("type", kind.mime).personal("name", &name);
     if let Some(line) = line {
         detail = detail.with("line", line.as_str()).with("version", number);
+    }
+    if let Some(of) = stripped_of {
+        detail = detail.with("without_metadata_of", of.as_str());
     }
     tx.commit(permit, detail.keyed(repeat.map(|r| r.key().to_owned()))).await?;
     Ok(Once::now(id))

@@ -13,7 +13,7 @@ use crate::blobs::Incoming;
 const AUTHOR_CHARS_MAX: usize = 120;
 
 /// What a file says; nothing when it says nothing that can be read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Says {
     /// Its author.
     pub author: Option<String>,
@@ -24,7 +24,7 @@ pub struct Says {
 }
 
 /// Reads what an upload says.
-pub(super) async fn read(kind: Kind, incoming: &mut Incoming) -> Says {
+pub async fn read(kind: Kind, incoming: &mut Incoming) -> Says {
     if !matches!(kind.extension, ".docx" | ".xlsx" | ".pptx" | ".pdf" | ".jpg" | ".jpeg") {
         return Says::default();
     }

@@ -57,7 +57,7 @@ pub(super) fn chosen(codes: &[String]) -> Result<Vec<String>, Error> {
 }
 
 /// The codes that may be given.
-pub(super) async fn live<A: Act>(tx: &mut Tx<A>) -> Result<Vec<String>, Error> {
+pub(crate) async fn live<A: Act>(tx: &mut Tx<A>) -> Result<Vec<String>, Error> {
     let tags: Vec<Tag> = tx.query(sql::TAGS).all().await?;
     Ok(tags.into_iter().filter(|t| t.retired_at.is_none()).map(|t| t.code).collect())
 }

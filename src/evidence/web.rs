@@ -10,7 +10,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::artifact::today;
 use super::{
     Delete, Error, Evidence, LIST_ITEMS_MAX, List, Look, NAME_CHARS_MAX, PAGE_ITEMS_MAX, Quota, REASON_CHARS_MAX, Sealed, State, Upload, tags, web_about,
-    web_about_api, web_bulk, web_content, web_tags, web_upload,
+    web_about_api, web_bulk, web_content, web_strip, web_tags, web_upload,
 };
 use crate::core::clock::Micros;
 use crate::core::id::{EvidenceId, PersonId};
@@ -35,11 +35,14 @@ pub fn routes() -> Routes {
         .post("/evidence/{id}/approve", Rule::Act("evidence.approve"), web_about::post_approve)
         .post("/evidence/{id}/reject", Rule::Act("evidence.reject"), web_about::post_reject)
         .post("/evidence/{id}/versions", Rule::Act("evidence.upload"), web_upload::post_version)
+        .post("/evidence/{id}/strip", Rule::Act("evidence.upload"), web_strip::post_strip)
+        .post("/api/v1/evidence/{id}/strip", Rule::Act("evidence.upload"), web_strip::api_strip)
         .get("/evidence/{id}/content", Rule::Act("evidence.download"), web_content::get_content)
         .get("/evidence/{id}/delete", Rule::Act("evidence.delete"), get_delete)
         .post("/evidence/{id}/delete", Rule::Act("evidence.delete"), post_delete)
         .get("/api/v1/evidence", Rule::Act("evidence.list"), api_list)
         .post("/api/v1/evidence", Rule::Act("evidence.upload"), web_upload::api_upload)
+        .post("/api/v1/evidence/files", Rule::Act("evidence.upload"), web_bulk::api_bulk)
         .get("/api/v1/evidence/{id}", Rule::Act("evidence.list"), web_about_api::api_show)
         .get("/api/v1/evidence/{id}/content", Rule::Act("evidence.download"), web_content::get_content)
         .and(web_about_api::routes())
@@ -75,7 +78,8 @@ pub(super) async fn named(ctx: &Ctx, id: &str) -> Result<Evidence, http::Error> 
 }
 
 /// What one person may keep here, by policy.
-pub(super) fn quota(app: &App) -> Quota {
+#[must_use]
+pub fn quota(app: &App) -> Quota {
     let uploads = &app.policies.uploads;
     Quota { bytes_max: uploads.person_bytes_max, files_max: uploads.person_files_max }
 }
@@ -288,6 +292,8 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
     web_tags::api_put,
     web_tags::api_retire,
     web_upload::api_upload,
+    web_bulk::api_bulk,
+    web_strip::api_strip,
     web_upload::api_version,
     web_content::get_content
 ))]

@@ -98,6 +98,7 @@ struct ShowPage<'a> {
     /// Why one may not approve what waits for it.
     approve_because: Option<String>,
     may_upload: bool,
+    may_strip: bool,
     upload: Upkeep<'a>,
     delete_href: Option<String>,
     delete_because: Option<String>,
@@ -207,6 +208,7 @@ async fn page(ctx: &Ctx, item: Evidence, shown: Shown) -> Result<ShowPage<'_>, h
         may_approve,
         approve_because,
         may_upload: policy.can::<Upload>(&ctx.actor, &On::any("evidence")),
+        may_strip: super::web_strip::may_be(&item),
         upload: Upkeep { types: &app.policies.uploads.extensions, max: app.policies.uploads.bytes_max },
         delete_href,
         delete_because,

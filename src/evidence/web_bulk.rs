@@ -4,20 +4,28 @@
 use std::collections::BTreeMap;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::kind::Kind;
 use super::web::quota;
 use super::web_multipart::{Part, Parts, Refusal, Terms};
-use super::web_upload::{error_of, refusal, sentence};
+use super::web_upload::{error_of, is_by_script, refusal, sentence};
 use super::{Received, Upload};
+use crate::blobs::Incoming;
 use crate::core::id::{EvidenceId, PersonId};
 use crate::http::form::check_csrf;
+use crate::http::headers::IsPrivate;
+use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Signed};
 use crate::policy::On;
 
 /// Files of one form.
 pub const FILES_MAX: usize = 1000;
+/// Files that a sentence tells of.
+const TOLD_MAX: usize = 10;
 
 /// What became of one file.
 #[derive(Debug)]
@@ -52,7 +60,7 @@ pub async fn take_many(
     let app = &ctx.app;
     let uploads = &app.policies.uploads;
     let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
-    let terms = Terms { extensions: &uploads.extensions, bytes_max: uploads.bytes_max, texts, csrf: Some(&is_right) };
+    let terms = Terms { extensions: &uploads.extensions, bytes_max: uploads.bytes_max, texts, csrf: if ctx.is_api() { None } else { Some(&is_right) } };
     let all = uploads.bytes_max.saturating_mul(FILES_MAX as u64).min(u64::try_from(uploads.person_bytes_max).unwrap_or(u64::MAX));
     let mut parts = Parts::open(request, &terms, all).await.map_err(|r| error_of(app, r))?;
     let mut taken = Taken::default();
@@ -101,6 +109,50 @@ async fn one(ctx: &Ctx, person: &PersonId, received: Result<super::web_multipart
     super::upload(&ctx.app.db, permit, person, received, quota(&ctx.app)).await.map(|once| once.answer).map_err(refusal)
 }
 
+/// A file as it came, not yet durable and no evidence.
+#[derive(Debug)]
+pub struct Raw {
+    /// The name it was sent with.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// Its bytes; dropping them removes them.
+    pub incoming: Incoming,
+}
+
+/// Takes a form of few files that are not to become evidence as they are, with its other fields.
+///
+/// # Errors
+/// When one of them cannot be taken: then none is kept.
+pub async fn take_raw(
+    ctx: &Ctx,
+    request: Request,
+    texts: &[&str],
+    (extensions, bytes_max): (&[String], u64),
+    files_max: usize,
+) -> Result<(Vec<Raw>, BTreeMap<String, String>), http::Error> {
+    let app = &ctx.app;
+    let is_right = |token: &str| check_csrf(ctx, Some(token)).is_ok();
+    let terms = Terms { extensions, bytes_max, texts, csrf: if ctx.is_api() { None } else { Some(&is_right) } };
+    let all = bytes_max.saturating_mul(files_max as u64);
+    let mut parts = Parts::open(request, &terms, all).await.map_err(|r| error_of(app, r))?;
+    let (mut files, mut fields) = (Vec::new(), BTreeMap::new());
+    let refused = loop {
+        match parts.next(app.blobs.as_ref(), &terms, files.len() >= files_max).await {
+            Ok(None) => return Ok((files, fields)),
+            Ok(Some(Part::Text(name, value))) => {
+                fields.insert(name, value);
+            }
+            // Nothing was chosen in one of several places.
+            Ok(Some(Part::File(name, Err(Refusal::Missing)))) if name.is_empty() => {}
+            Ok(Some(Part::File(_, Ok(file)))) => files.push(Raw { name: file.name, kind: file.kind, incoming: file.incoming }),
+            Ok(Some(Part::File(_, Err(refusal)))) | Err(refusal) => break refusal,
+        }
+    };
+    parts.drain().await;
+    Err(error_of(app, refused))
+}
+
 /// Why a file was not taken, in words.
 fn told(ctx: &Ctx, refusal: Refusal) -> String {
     sentence(&ctx.app, &refusal).unwrap_or_else(|| {
@@ -142,10 +194,63 @@ pub async fn outcome_page(ctx: &Ctx, taken: Taken, back: (String, String)) -> An
     Ok(response)
 }
 
+/// The answer to the page's script: where to go on when every file was taken, else what became of them in a sentence.
+#[must_use]
+pub fn outcome_by_script(ctx: &Ctx, taken: &Taken, href: &str) -> Response {
+    let wrong: Vec<String> = taken.files.iter().filter_map(|f| f.result.as_ref().err().map(|because| format!("{}: {because}", f.name))).collect();
+    if wrong.is_empty() && !taken.files.is_empty() {
+        return (StatusCode::CREATED, axum::Json(serde_json::json!({ "href": href }))).into_response();
+    }
+    let (count, all) = ((taken.files.len() - wrong.len()).to_string(), taken.files.len().to_string());
+    let told = wrong.iter().take(TOLD_MAX).map(String::as_str).collect::<Vec<_>>().join(" ");
+    let detail = ctx.app.text("bulk-upload-told", &[("count", &count), ("all", &all), ("told", &told)]);
+    let body = serde_json::json!({
+        "type": "about:blank", "title": detail, "status": 422, "code": "files", "instance": ctx.seen.request.as_str(), "detail": detail,
+    });
+    let mut response = (StatusCode::UNPROCESSABLE_ENTITY, [(header::CONTENT_TYPE, "application/problem+json")], body.to_string()).into_response();
+    response.extensions_mut().insert(IsPrivate);
+    response
+}
+
 pub(super) async fn post_bulk(Signed { ctx, person }: Signed, request: Request) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     ctx.app.db.ready_for(&permit)?;
+    let by_script = is_by_script(&request);
     let taken = take_many(&ctx, &person, request, &[], async { Ok(()) }).await?;
+    if by_script {
+        return Ok(outcome_by_script(&ctx, &taken, "/evidence"));
+    }
     let back = ("/evidence".to_owned(), ctx.app.text("evidence-title", &[]));
     outcome_page(&ctx, taken, back).await
+}
+
+/// What became of one file.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct FileOutcome {
+    /// The name it was sent with.
+    name: String,
+    /// Its id, when it was taken.
+    id: Option<String>,
+    /// Why it was not, or was not linked.
+    error: Option<String>,
+}
+
+/// What became of each file, in their order.
+#[must_use]
+pub fn outcomes(taken: Taken) -> Vec<FileOutcome> {
+    let one = |f: Outcome| match f.result {
+        Ok(id) => FileOutcome { name: f.name, id: Some(id.to_string()), error: None },
+        Err(because) => FileOutcome { name: f.name, id: None, error: Some(because) },
+    };
+    taken.files.into_iter().map(one).collect()
+}
+
+/// Upload many files: multipart with fields `file`, each an act of its own
+#[utoipa::path(post, path = "/api/v1/evidence/files", tag = "evidence", request_body(content_type = "multipart/form-data"),
+    responses((status = 200, body = Vec<FileOutcome>), (status = 403, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem)))]
+pub(super) async fn api_bulk(Signed { ctx, person }: Signed, request: Request) -> Answer {
+    let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
+    ctx.app.db.ready_for(&permit)?;
+    let taken = take_many(&ctx, &person, request, &[], async { Ok(()) }).await?;
+    Ok(axum::Json(outcomes(taken)).into_response())
 }

@@ -40,7 +40,8 @@ pub(super) async fn post_version(Signed { ctx, person }: Signed, Path(id): Path<
 }
 
 /// Does the page's script ask, which wants JSON?
-fn is_by_script(request: &Request) -> bool {
+#[must_use]
+pub fn is_by_script(request: &Request) -> bool {
     request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"))
 }
 

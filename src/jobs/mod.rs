@@ -177,6 +177,7 @@ async fn sweep(app: &App, keys: &mut Sweep) -> Result<(), Fault> {
     crate::repeat::sweep(db, now).await.context("sweep answers")?;
     messages::sweep(db, now).await.context("sweep messages")?;
     contacts::import::stage::sweep(app, now).await.context("sweep imports")?;
+    crate::assess::bring::sweep(app, now).await.context("sweep trackers")?;
     let hours = u64::try_from(app.policies.retention.unreferenced_blob_hours).unwrap_or(24).max(24);
     let removed = evidence::sweep(db, app.blobs.as_ref(), hours).await.context("sweep files")?;
     if removed > 0 {

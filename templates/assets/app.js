@@ -100,7 +100,7 @@ for (const menu of all("details.menu")) {
 
 // Upload with progress. The server answers {"href"} on success, {"detail"} otherwise.
 for (const form of all("form[data-upload]")) {
-  const input = form.querySelector('input[type="file"]');
+  const inputs = [...form.querySelectorAll('input[type="file"]')];
   const words = form.dataset;
   const bar = make("progress", { max: 100, value: 0 });
   bar.setAttribute("aria-label", words.uploading);
@@ -119,15 +119,16 @@ for (const form of all("form[data-upload]")) {
   };
 
   form.addEventListener("submit", (event) => {
-    const file = input.files[0];
-    if (event.defaultPrevented || !file) return;
+    const files = inputs.flatMap((input) => [...input.files]);
+    if (event.defaultPrevented || !files.length) return;
     event.preventDefault();
     if (busy) return;
     box.hidden = false;
     bar.hidden = false;
     line.className = "hint";
-    if (file.size > Number(words.max)) { stop(words.tooBig); return; }
-    if (file.size === 0) { stop(words.empty); return; }
+    const big = files.find((file) => file.size > Number(words.max));
+    if (big) { stop(files.length > 1 ? `${big.name}: ${words.tooBig}` : words.tooBig); return; }
+    if (files.length === 1 && files[0].size === 0) { stop(words.empty); return; }
 
     busy = true;
     let told = -1;

@@ -11,16 +11,19 @@ use crate::support::person::{BOUNDARY, TestToken, multipart};
 use crate::support::{Reply, TestApp, TestPerson, check};
 
 /// The routes that take a file in a form, and those of the API.
-pub const MULTIPART: [&str; 7] = [
+pub const MULTIPART: [&str; 9] = [
     "/evidence",
     "/evidence/files",
     "/evidence/{id}/versions",
     "/assess/{id}/objectives/{name}/files",
+    "/assess/{id}/files",
+    "/assess/{id}/import",
     "/contacts/imports",
     "/intake/{id}/files",
     "/intake/form/{token}/files",
 ];
-pub const API_MULTIPART: [&str; 2] = ["/api/v1/evidence", "/api/v1/evidence/{id}/versions"];
+pub const API_MULTIPART: [&str; 5] =
+    ["/api/v1/evidence", "/api/v1/evidence/files", "/api/v1/evidence/{id}/versions", "/api/v1/assessments/{id}/files", "/api/v1/assessments/{id}/import"];
 
 pub async fn upload(person: &TestPerson<'_>, name: &str) -> String {
     person.upload(name, "text/plain", name.as_bytes()).await.expect(303).location().trim_start_matches("/evidence/").to_owned()

@@ -1,6 +1,8 @@
 //! Assessments through the router: findings, what they rest on, what follows, and people who work at once.
 
 mod api;
+mod bring;
+mod lists;
 mod scope;
 mod ssp;
 
@@ -392,7 +394,7 @@ async fn a_bulk_change_is_made_whole_or_not_at_all() {
         send(&csv.replace("\"reviewed\"", "\"in_progress\"")).await.expect(303);
         assert!(person.get(&format!("{desk}/statuses.csv")).await.expect(200).text().contains("\"'=SUM(1)\""));
         // A version that is old by now is refused.
-        send(&csv).await.expect(422).says("was changed meanwhile");
+        send(&csv).await.expect(412).says("was changed meanwhile").says("You saw version 1").says("Now it is version 2");
     })
     .await;
 }

@@ -140,6 +140,39 @@ async fn an_import_stopped_anywhere_goes_on_without_loss_or_double() {
 }
 
 #[tokio::test]
+async fn a_workbook_is_read_like_any_other_file() {
+    check(async |app| {
+        let person = app.person(&[Role::Messaging]).await;
+        let mut book = countersign::core::xlsx::Xlsx::default();
+        let mut bytes = book.begin();
+        for row in [["Name", "Mobile", "Note"], ["Anna", "+14155552671", "=1+1"], ["", "", ""], ["Omar", "(415) 555-2672", "a, \"b\"\nc"], ["None", "", ""]] {
+            bytes.extend(book.row(&row).expect("room"));
+        }
+        bytes.extend(book.end());
+        let page = upload(&person, "spring.xlsx", &bytes).await.expect(303).location().to_owned();
+        person.get(&page).await.expect(200).says("spring.xlsx").says("Its first row names the columns").says("+14155552671");
+        let begin = [("list", "Spring"), ("region", "US"), ("use_0", "name"), ("use_1", "phone"), ("use_2", "field")];
+        person.post(&format!("{page}/begin"), &begin).await.expect(303);
+        let import = ended(app, &page).await;
+        assert_eq!((import.state.as_str(), counts(&import)), ("done", [3, 2, 0, 0, 1]));
+        assert_eq!(import.sha256, hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes)), "the hash is that of what was sent");
+        let anna = person.get("/contacts?q=Anna").await.expect(200).text();
+        let anna = anna.split("href=\"").find_map(|h| h.split('"').next().filter(|h| h.contains("con_"))).expect("a contact").replace("&#x2f;", "/");
+        person.get(&anna).await.expect(200).says("=1+1");
+        // A sheet by its name comes before the file.
+        let sheet = |name: &str| {
+            let part = format!("--{BOUNDARY}\r\ncontent-disposition: form-data; name=\"sheet\"\r\n\r\n{name}\r\n");
+            let form = multipart(None, "file", "a.xlsx", "application/octet-stream", &bytes);
+            let request = Request::post("/contacts/imports").header(header::CONTENT_TYPE, format!("multipart/form-data; boundary={BOUNDARY}"));
+            request.header("x-csrf-token", person.csrf()).body(Body::from([part.into_bytes(), form].concat())).expect("a request")
+        };
+        person.send(sheet("Summer")).await.expect(422).says("There is no such sheet. There are: Export");
+        person.send(sheet("export")).await.expect(303);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn bad_files_are_refused_and_leave_nothing() {
     check(async |app| {
         let person = app.person(&[Role::Messaging]).await;
@@ -150,7 +183,7 @@ async fn bad_files_are_refused_and_leave_nothing() {
             (vec![b'x'; 2_000_000], "Row 1 is too long"),
             (open, "never closed"),
             (vec!["a"; 10_000].join(",").into_bytes(), "more than 256 columns"),
-            (b"PK\x03\x04".to_vec(), "The file is a workbook"),
+            (b"PK\x03\x04".to_vec(), "The file is no workbook and no archive"),
         ] {
             upload(&person, "a.csv", &content).await.expect(422).says(says);
         }

@@ -41,6 +41,7 @@ mod seals;
 mod signer;
 mod sinks;
 mod statements;
+mod strip;
 mod tidy;
 mod timestamp;
 mod trail;

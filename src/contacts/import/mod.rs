@@ -16,6 +16,7 @@ use judge::{Judge, Reason};
 use layout::Layout;
 use rows::Rows;
 
+use crate::core::book::BookError;
 use crate::core::number::Number;
 
 /// Rows of a file, the header not among them.
@@ -43,9 +44,12 @@ pub enum ImportError {
     /// It is no text.
     #[error("the file is no text; save the table as CSV (UTF-8)")]
     NotText,
-    /// A workbook.
+    /// A workbook of an older format, or where only CSV is read.
     #[error("the file is a workbook; save the sheet with the contacts as CSV (UTF-8)")]
     Workbook,
+    /// A workbook that cannot be read.
+    #[error("the file looks like a workbook (xlsx): {0}")]
+    Book(#[from] BookError),
     /// It stops being text.
     #[error("row {row} holds a NUL character, so the file is damaged or no text; save the table again as CSV (UTF-8)")]
     Nul {
@@ -92,6 +96,7 @@ impl ImportError {
             Self::Empty => "empty",
             Self::NotText => "not_text",
             Self::Workbook => "workbook",
+            Self::Book(error) => error.code(),
             Self::Nul { .. } => "nul",
             Self::RowTooLong { .. } => "row_too_long",
             Self::TooManyColumns { .. } => "too_many_columns",

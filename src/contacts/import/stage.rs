@@ -2,12 +2,16 @@
 //! Must stay true: what becomes of it follows from its row alone, so that a killed server goes on where the last batch was
 //! committed; the file lies in the data folder under the import's id, goes after use, and after a day in any case.
 
+use std::fs::{File, OpenOptions};
+use std::io::{BufReader, BufWriter};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::judge::Judge;
 use super::layout::Layout;
-use super::{BatchDone, ImportError};
+use super::{BatchDone, COLUMNS_MAX, ImportError};
 use crate::contacts::{Begin, Cancel, End, Error, Stage, sql};
+use crate::core::book::Book;
 use crate::core::clock::{DAY, Micros};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::folder::private_folder;
@@ -127,6 +131,31 @@ pub fn folder(app: &App) -> PathBuf {
 #[must_use]
 pub fn file_of(app: &App, id: &ImportId) -> PathBuf {
     folder(app).join(format!("{id}.csv"))
+}
+
+/// Puts CSV of one sheet in the place of a staged workbook: the named one, or the first that is not hidden. Gives its bytes.
+///
+/// # Errors
+/// [`ImportError::Book`]; [`ImportError::Unreadable`] when the disk fails.
+pub fn unbook(path: &Path, sheet: Option<&str>) -> Result<u64, ImportError> {
+    let failed = |e: std::io::Error| ImportError::Unreadable(e.to_string());
+    let aside = path.with_extension("part");
+    let made = || -> Result<u64, ImportError> {
+        let mut book = Book::open(BufReader::new(File::open(path).map_err(failed)?))?;
+        let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed)?;
+        let mut out = BufWriter::new(out);
+        book.write_csv(sheet, COLUMNS_MAX, FILE_BYTES_MAX, &mut out)?;
+        let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
+        out.sync_all().map_err(failed)?;
+        let bytes = out.metadata().map_err(failed)?.len();
+        std::fs::rename(&aside, path).map_err(failed)?;
+        Ok(bytes)
+    };
+    let done = made();
+    if done.is_err() {
+        forget(&aside);
+    }
+    done
 }
 
 /// The file of its refused rows.

@@ -112,8 +112,17 @@ async fn lines_come_as_json_and_as_csv() {
         let path = format!("/api/v1/assessments/{id}/statuses");
         let lines = json!([{ "objective": "3.1.1[a]", "finding": "not_met", "because": "none" }, { "objective": "3.1.1[b]", "stage": "reviewed" }]);
         assert_eq!(token.post(&path, &lines).await.expect(200).json()["changed"], 2);
-        let bad = token.post(&path, &json!([{ "objective": "3.1.1[a]", "version": 9 }, { "objective": "none" }])).await.expect(422).json();
+        let bad =
+            token.post(&path, &json!([{ "objective": "3.1.1[a]", "owner": "nobody" }, { "objective": "none", "stage": "done" }])).await.expect(422).json();
         assert_eq!(bad["errors"].as_array().map(Vec::len), Some(2), "{bad}");
+        // One that somebody else changed is told with both versions, and keeps all from being changed.
+        let old = json!([{ "objective": "3.1.1[a]", "finding": "met", "version": 0 }, { "objective": "3.1.1[c]", "finding": "met" }, { "objective": "none" }]);
+        let moved = token.post(&path, &old).await.expect(412).json();
+        assert_eq!((&moved["code"], moved["lines"].as_array().map(Vec::len)), (&json!("changed"), Some(2)), "{moved}");
+        let both = &moved["lines"][0]["moved"];
+        assert_eq!((&both["yours"]["version"], &both["yours"]["finding"]), (&json!(0), &json!("met")));
+        assert_eq!((&both["current"]["version"], &both["current"]["finding"]), (&json!(1), &json!("not_met")));
+        assert_eq!(token.get(&format!("/api/v1/assessments/{id}/objectives/3.1.1%5Bc%5D")).await.expect(200).json()["version"], 0);
         token.post(&path, &json!([])).await.expect(422);
         token.post(&path, &json!([{ "objective": "3.1.1[a]", "status": "met" }])).await.expect(422);
         let csv = async |text: &str| {
