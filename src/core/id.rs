@@ -61,6 +61,9 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(RoutingId, "rtg");
+        $then!(WebhookId, "whk");
+        $then!(SegmentId, "sgm");
     };
 }
 
@@ -213,7 +216,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (39, 39));
+        assert_eq!((prefixes.len(), kinds), (42, 42));
     }
 
     proptest! {

@@ -102,7 +102,7 @@ struct Content<'a> {
     text: &'a str,
 }
 
-fn place(id: &InboundId) -> Place<'_> {
+pub(super) fn place(id: &InboundId) -> Place<'_> {
     Place { table: "inbound_event", row: id.as_str(), column: "sealed" }
 }
 
@@ -167,6 +167,7 @@ pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) 
     {
         detail = detail.with("lifted", lifted.as_str());
     }
+    super::told::tell_received(&mut tx, &id, incoming, wish).await?;
     tx.commit(permit, detail.personal("from", incoming.from).personal("to", incoming.to).personal("text", incoming.text)).await?;
     if let Some(ended) = &ended {
         ended.settle(db).await;

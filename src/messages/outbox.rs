@@ -24,6 +24,7 @@ pub struct Outbox {
     job: JobId,
     author: PersonId,
     gateway: String,
+    route: Option<String>,
     number_ix: String,
     subject: String,
     masked: String,
@@ -39,7 +40,7 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// Seals a message under the key of its number.
+    /// Seals a message under the key of its number. `gateway` may name several, apart by blanks, in the order they are tried.
     ///
     /// # Errors
     /// [`DbError::Erased`] when the number was erased; when the keys' database fails.
@@ -52,7 +53,9 @@ impl Outbox {
         let sealed = |column, plain: &str| key.seal(&place(&id, column), plain.as_bytes(), db.rng());
         let (number_sealed, text_sealed) = (sealed("number", e164), sealed("text", text));
         let job = JobId::new(db.clock(), db.rng());
-        Ok(Self { job, author: author.clone(), gateway: gateway.to_owned(), number_ix, subject, masked: number.masked(), number_sealed, text_sealed, of, id })
+        let route = gateway.contains(' ').then(|| gateway.to_owned());
+        let gateway = super::route::first(gateway).to_owned();
+        Ok(Self { job, author: author.clone(), gateway, route, number_ix, subject, masked: number.masked(), number_sealed, text_sealed, of, id })
     }
 
     /// Its id.
@@ -80,7 +83,7 @@ impl Outbox {
     pub async fn queue<A: Act>(&self, tx: &mut Tx<A>) -> Result<(), StoreError> {
         self.write(tx, State::Queued, None).await?;
         let now = tx.now();
-        tx.query(sql::INSERT_JOB).bind(&self.job).bind(&self.id).bind(now).execute().await?;
+        tx.query(sql::INSERT_JOB).bind(&self.job).bind(&self.id).bind(now).bind(self.gateway.as_str()).execute().await?;
         Ok(())
     }
 
@@ -98,7 +101,7 @@ impl Outbox {
         let insert = insert.bind(self.number_sealed.clone()).bind(self.text_sealed.clone()).bind(self.number_ix.as_str()).bind(self.masked.as_str());
         let insert = insert.bind(state.name()).bind(reason).bind(now);
         let insert = insert.bind(self.of.as_ref().map(|of| of.campaign.clone())).bind(self.of.as_ref().map(|of| of.recipient.clone()));
-        insert.execute().await?;
+        insert.bind(self.route.clone()).execute().await?;
         Ok(())
     }
 }

@@ -19,6 +19,8 @@ const ORDER: &[&[&str]] = &[
     &["sinks", "stamp"],
     &["http"],
     &["identity", "witness"],
+    // `contacts` and `messages` have webhooks told.
+    &["webhooks"],
     // `messages` asks `contacts` whether a number may be written to.
     &["contacts"],
     // `messages` hands a text to an intake that is open.
@@ -138,9 +140,10 @@ const NAMED: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["core"]),
     ("Permit {", &["policy"]),
     ("AssertSqlSafe", &["store"]),
-    ("std::process::Command", &[]),
+    ("std::process::Command", &["config"]),
     ("tokio::process", &[]),
-    ("Command::new(", &[]),
+    // A command that gives a secret, as its arguments stand: no shell.
+    ("Command::new(", &["config"]),
     (".db.store()", &["app", "cli", "db", "operate", "trail"]),
 ];
 
@@ -161,7 +164,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 34;
+const CHORES: usize = 37;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {
