@@ -2435,9 +2435,10 @@ def verify_bundle(export, index, size, chain, tiles, told_by_tiles, acts):
 
 SEAL_MAX, SEAL_LOG_MAX, ARTIFACTS_MAX, SEAL_FILES_MAX = 64 << 20, 8 << 20, 10_000, 20_000
 ARTIFACTS_LOG, HASH_LOG = "CMMCAssessmentArtifacts.log", "CMMCAssessmentLogHash.log"
-SEALED = {"seal.json", ARTIFACTS_LOG, HASH_LOG, "SHA256SUMS", "trail/entry.json", "trail/entry.tlog-proof"}
+SEALED = {"seal.json", ARTIFACTS_LOG, HASH_LOG, "SHA256SUMS", "documents/SHA256SUMS", "trail/entry.json", "trail/entry.tlog-proof"}
 UNBOUND = {"README.txt", "receipt.html", "trail/vkey"}
 ARTIFACT = re.compile(r"artifacts/[A-Za-z0-9_-][A-Za-z0-9._-]*")
+DOCUMENT, DOCUMENTS_MAX = re.compile(r"([0-9a-f]{64})  (documents/[A-Za-z0-9_-][A-Za-z0-9._-]*)"), 32
 
 
 def digest_of_file(path):
@@ -2462,7 +2463,7 @@ def files_of_seal(folder, found, path=""):
         if entry.is_symlink() or not (entry.is_dir() or entry.is_file()):
             yield "wrong", name, "not a regular file"
         elif entry.is_dir():
-            if name in ("artifacts", "trail"):
+            if name in ("artifacts", "documents", "trail"):
                 yield from files_of_seal(folder, found, name)
             else:
                 yield "wrong", name, "is no part of the seal"
@@ -2502,6 +2503,15 @@ def artifacts_of(seal):
         names.add(path.lower())
         rows.append((path, sum, size))
     return rows
+
+
+def documents_of(raw):
+    """Path and digest of each document that their sums name."""
+    lines = raw.decode("utf-8", "replace").splitlines()
+    rows = [DOCUMENT.fullmatch(line) for line in lines]
+    if len(rows) > DOCUMENTS_MAX or not all(row and row[2] != "documents/SHA256SUMS" for row in rows):
+        raise Wrong("a line is not a sum and the path of a document, or there are too many")
+    return [(row[2], row[1]) for row in rows]
 
 
 def root_over(digest, index, size, path):
@@ -2571,7 +2581,15 @@ def verify_seal(folder, argument):
             findings.append(("wrong", path, "is not what was sealed"))
         else:
             read["artifacts_good"] += 1
-    known = SEALED | UNBOUND | {path for path, _, _ in rows}
+    documents, made = found.get("documents/SHA256SUMS"), []
+    if documents is not None:
+        made = trying("documents/SHA256SUMS", lambda: documents_of(bytes_of("documents/SHA256SUMS", SEAL_LOG_MAX))) or []
+    for path, sum in made:
+        if path not in found:
+            findings.append(("absent", path, "the document is missing"))
+        elif found[path][0] != sum:
+            findings.append(("wrong", path, "is not what was sealed"))
+    known = SEALED | UNBOUND | {path for path, _, _ in rows} | {path for path, _ in made}
     findings += [("wrong", path, "is no part of the seal") for path in found if path not in known]
     log = table_of((sum, path) for path, sum, _ in rows).encode("ascii")
     read["artifacts_log"] = hashlib.sha256(log).hexdigest()
@@ -2597,12 +2615,15 @@ def verify_seal(folder, argument):
         if wrong:
             raise Wrong(wrong)
         data = body.get("data", {})
+        if documents is None and data.get("documents") is not None:
+            raise Absent("the sums of the documents are missing")
         expected = {
             "action": (body["action"], "assessment.seal"),
             "outcome": (body["outcome"], "ok"),
             "resource.id": (body["resource"].get("id"), seal["id"]),
             "data.digest": (data.get("digest"), read["digest"]),
             "data.artifacts_log": (data.get("artifacts_log"), read["artifacts_log"]),
+            "data.documents": (data.get("documents"), documents and documents[0]),
             "data.status_date": (data.get("status_date"), seal["status_date"]),
         }
         for name, (is_, must) in expected.items():

@@ -24,6 +24,10 @@ command -v curl >/dev/null || install curl
 command -v openssl >/dev/null || install openssl
 command -v node >/dev/null || install nodejs npm
 python3 -c "import cryptography" 2>/dev/null || install python3 python3-cryptography
+python="$CARGO_TARGET_DIR/python"
+if [ ! -x "$python/bin/python3" ]; then python3 -m venv "$python" 2>/dev/null || { install python3-venv; python3 -m venv "$python" || true; }; fi
+# The signer needs nothing of what the library depends on.
+if "$python/bin/pip" install --quiet --no-deps -r tests/requirements.txt 2>/dev/null; then export TEST_PYTHON="$python/bin/python3"; else lack "what tests/requirements.txt names" "give pip a package index"; fi
 command -v cargo-nextest >/dev/null || cargo install --locked cargo-nextest >/dev/null 2>&1 || true
 
 say "formatting, lints, documentation"

@@ -36,8 +36,8 @@ use crate::policy::{Actor, On, Policy};
 use crate::signer::{LocalSigner, RemoteSigner};
 use crate::stamp::Stamper;
 use crate::store::{Schema, Store, StoreError, VersionState};
-use crate::vault::{Hasher, KeyRing, Vault};
-use crate::{assess, campaigns, contacts, demo, evidence, identity, intake, messages, operate, plans, retention, seal, sinks, trail};
+use crate::vault::{Custody, Hasher, KeyRing, Vault};
+use crate::{assess, campaigns, contacts, demo, evidence, identity, inbox, intake, messages, operate, plans, retention, seal, sinks, trail};
 
 /// Why the server did not start: one sentence and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -89,6 +89,7 @@ pub fn acts() -> Vec<&'static str> {
         contacts::ACTS,
         messages::ACTS,
         campaigns::ACTS,
+        inbox::ACTS,
         intake::ACTS,
         trail::ACTS,
         retention::ACTS,
@@ -114,6 +115,7 @@ pub fn routes() -> Routes {
         .and(intake::web::routes())
         .and(messages::web::routes())
         .and(campaigns::web::routes())
+        .and(inbox::web::routes())
         .and(trail::web::routes())
         .and(retention::web::routes())
         .and(demo::routes())
@@ -154,12 +156,19 @@ fn this_process(rng: &Rng) -> Process {
     }
 }
 
+/// Who wraps the key-encryption keys, as the settings say.
+#[must_use]
+pub fn custody(config: &Config) -> Custody {
+    let (unwrap, wrap) = config.key_commands.clone();
+    Custody { unwrap, wrap }
+}
+
 /// Opens the databases and the trail without serving: what the server and the console share.
 ///
 /// # Errors
 /// [`StartError`]: each says what to do.
 pub async fn open_db(config: &Config, folder: &DataFolder, clock: &Clock, rng: &Rng, migrate: Migrate) -> Result<(Db, Keeper), StartError> {
-    let ring = KeyRing::read(&folder.keys()).map_err(refused)?;
+    let ring = KeyRing::read_with(&folder.keys(), custody(config)).map_err(refused)?;
     let seed = ring.log_seed();
     let open = async |url: &str| {
         Store::open(url, config.database.connections).await.map_err(|e| match e {
@@ -387,6 +396,7 @@ pub fn statements() -> Vec<&'static str> {
         intake::sql::ALL,
         messages::sql::ALL,
         campaigns::sql::ALL,
+        inbox::sql::ALL,
         trail::sql::ALL,
         retention::sql::ALL,
         operate::sql::ALL,

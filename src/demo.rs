@@ -164,6 +164,7 @@ async fn samples(app: &App, people: &[(Role, PersonId)]) -> Result<(), Fault> {
     if let Some(actor) = actor(Role::Messaging) {
         crate::contacts::demo_samples(app, &actor).await.context("sample contacts")?;
         crate::messages::demo_samples(app, &actor).await.context("sample messages")?;
+        crate::inbox::demo_samples(app, &actor).await.context("sample conversations")?;
         if let Some(other) = officer {
             crate::campaigns::demo_samples(app, &actor, &other).await.context("sample campaigns")?;
         }

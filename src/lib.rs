@@ -18,6 +18,7 @@ pub mod evidence;
 pub mod flow;
 pub mod http;
 pub mod identity;
+pub mod inbox;
 pub mod intake;
 pub mod jobs;
 pub mod log;

@@ -2,7 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 
-use crate::{assess, campaigns, contacts, evidence, identity, intake, messages, operate, plans, retention, seal, trail};
+use crate::{assess, campaigns, contacts, evidence, identity, inbox, intake, messages, operate, plans, retention, seal, trail};
 
 /// The whole document.
 #[must_use]
@@ -19,6 +19,7 @@ pub fn document() -> OpenApi {
         messages::api::api_doc(),
         campaigns::api::api_doc(),
         campaigns::api_write::api_doc(),
+        inbox::api::api_doc(),
         trail::api_doc(),
         retention::api_doc(),
         operate::api_doc(),

@@ -49,6 +49,7 @@ state-superseded = superseded
 
 why-draft = Its evidence is a draft
 why-in-review = Its evidence waits for approval
+why-unconfirmed = A recorded interview or test waits for somebody else to confirm it
 why-expired = Its evidence expired { $days ->
     [one] a day
    *[other] { $days } days

@@ -144,6 +144,7 @@ action-objective-assess = Assess an objective
 action-objective-link = Link evidence
 action-objective-unlink = Unlink evidence
 action-objective-record = Record an interview or test
+action-objective-confirm = Confirm a recorded interview or test
 action-objective-withdraw = Withdraw a record
 action-objective-comment = Comment on an objective
 action-requirement-assign = Assign a requirement

@@ -51,6 +51,7 @@ nav-evidence = Evidence
 nav-assess = Assessments
 nav-contacts = Contacts
 nav-messages = Messages
+nav-inbox = Inbox
 nav-campaigns = Campaigns
 nav-intake = Intake
 nav-audit = Audit trail

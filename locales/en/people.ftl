@@ -45,6 +45,40 @@ wait-token-expiring = The token { $name } expires soon
 wait-keys = The keys have not been exported to a recovery recipient
 wait-clock = The clock of this server stands before the audit trail
 wait-trail = The audit trail does not hold together
+wait-tag-evidence = evidence
+wait-tag-campaign = campaign
+wait-given-back = { $count ->
+    [one] One of your files was given back
+   *[other] { $count } of your files were given back
+}
+wait-due = { $count ->
+    [one] One of your objectives is due within a week
+   *[other] { $count } of your objectives are due within a week
+}
+wait-approve = { $count ->
+    [one] One file waits for approval
+   *[other] { $count } files wait for approval
+}
+wait-confirm = { $count ->
+    [one] One interview or test waits for a second person
+   *[other] { $count } interviews and tests wait for a second person
+}
+wait-campaigns = { $count ->
+    [one] One campaign waits for approval
+   *[other] { $count } campaigns wait for approval
+}
+waiting-title = What waits for you
+waiting-lead = The oldest first. Each leaves this page when it is decided.
+waiting-approve = Files to approve
+waiting-confirm = Interviews and tests to confirm
+waiting-campaigns = Campaigns to approve
+waiting-given-back = Your files that were given back
+waiting-due = Your objectives that are due within a week
+waiting-due-on = due on { $day }
+waiting-by = by { $who }
+waiting-more = There are more; they move up as these are decided.
+waiting-none-title = Nothing waits
+waiting-none = You are up to date.
 wait-open = Open
 wait-see = See them
 wait-unlock = Unlock

@@ -26,6 +26,8 @@ pub enum Why {
     NoEvidence,
     /// What it rested on was deleted.
     EvidenceDeleted,
+    /// It was found not to apply, and what the system is was changed since.
+    ScopeChanged,
     /// What it rests on holds nothing today.
     Flawed(Flaw),
 }
@@ -39,6 +41,7 @@ impl Why {
             Self::NotMet => "not_met",
             Self::NoEvidence => "no_evidence",
             Self::EvidenceDeleted => "evidence_deleted",
+            Self::ScopeChanged => "scope_changed",
             Self::Flawed(flaw) => flaw.code(),
         }
     }
@@ -47,7 +50,7 @@ impl Why {
     #[must_use]
     pub const fn mends(self) -> &'static str {
         match self {
-            Self::Unassessed | Self::NotMet => "finding",
+            Self::Unassessed | Self::NotMet | Self::ScopeChanged => "finding",
             Self::NoEvidence | Self::EvidenceDeleted | Self::Flawed(_) => "evidence",
         }
     }
@@ -184,10 +187,12 @@ fn rests(links: &[Linked], records: &[Recorded]) -> HashMap<String, Rests> {
 }
 
 /// The reasons in their order: the first that holds.
-fn why(finding: Option<Finding>, rests: &Rests) -> Option<Why> {
-    match finding {
+fn why(state: Option<&State>, rests: &Rests) -> Option<Why> {
+    match state.and_then(State::finding) {
         None => Some(Why::Unassessed),
         Some(Finding::NotMet) => Some(Why::NotMet),
+        // What the reason spoke of is another system now (FAQ C-Q12 of the programme): somebody has to look again.
+        Some(Finding::NotApplicable) if state.is_some_and(|s| s.outdated_at.is_some()) => Some(Why::ScopeChanged),
         // These rest on the reason that was given.
         Some(Finding::NotApplicable | Finding::EnduringException | Finding::OperationalPlan) => None,
         Some(Finding::Met) if rests.is_proven() => None,
@@ -216,7 +221,7 @@ pub fn whole<'a>(catalog: &'a Catalog, states: &'a [State], parts: &[(String, St
     let states: HashMap<&str, &State> = states.iter().map(|s| (s.objective.as_str(), s)).collect();
     let objective = |o: &'a Objective| {
         let (state, rests) = (states.get(o.id.as_str()).copied(), rests.get(&o.id).copied().unwrap_or_default());
-        ObjectiveView { objective: o, state, rests, why: why(state.and_then(State::finding), &rests) }
+        ObjectiveView { objective: o, state, rests, why: why(state, &rests) }
     };
     let requirement = |r: &'a Requirement| {
         let objectives: Vec<_> = r.objectives.iter().map(objective).collect();
@@ -297,6 +302,7 @@ mod tests {
             version: 1,
             changed_by: "Ada".into(),
             changed_at: 0,
+            outdated_at: None,
         }
     }
 
@@ -308,8 +314,10 @@ mod tests {
             with_whom: "the operator".into(),
             said: "it is so".into(),
             held_on: "2026-01-15".into(),
+            maker: "usr_0192f0c1a2b37c4d8e5f60718293a4b5".parse().expect("an id"),
             made_by: "Ada".into(),
             made_at: 5,
+            confirmed: Some(("Ben".into(), 6)),
             flaw: None,
         }
     }
@@ -342,19 +350,22 @@ mod tests {
     fn every_reason_comes_in_its_order() {
         let rests = |links, deleted, records| Rests { links, sound: links + records, deleted, records, ..Rests::default() };
         assert_eq!(why(None, &rests(1, 0, 1)), Some(Why::Unassessed));
-        assert_eq!(why(Some(Finding::NotMet), &rests(1, 0, 1)), Some(Why::NotMet));
-        assert_eq!(why(Some(Finding::Met), &rests(0, 0, 0)), Some(Why::NoEvidence));
-        assert_eq!(why(Some(Finding::Met), &rests(0, 2, 0)), Some(Why::EvidenceDeleted));
+        assert_eq!(why(Some(&state("x", Finding::NotMet)), &rests(1, 0, 1)), Some(Why::NotMet));
+        assert_eq!(why(Some(&state("x", Finding::Met)), &rests(0, 0, 0)), Some(Why::NoEvidence));
+        assert_eq!(why(Some(&state("x", Finding::Met)), &rests(0, 2, 0)), Some(Why::EvidenceDeleted));
         for proven in [rests(1, 1, 0), rests(0, 0, 1)] {
-            assert_eq!(why(Some(Finding::Met), &proven), None);
+            assert_eq!(why(Some(&state("x", Finding::Met)), &proven), None);
         }
         for finding in [Finding::NotApplicable, Finding::EnduringException, Finding::OperationalPlan] {
-            assert_eq!(why(Some(finding), &rests(0, 0, 0)), None);
+            assert_eq!(why(Some(&state("x", finding)), &rests(0, 0, 0)), None);
         }
+        let outdated = |finding| State { outdated_at: Some(7), ..state("x", finding) };
+        assert_eq!(why(Some(&outdated(Finding::NotApplicable)), &rests(1, 0, 1)), Some(Why::ScopeChanged), "whatever it rests on");
+        assert_eq!(why(Some(&outdated(Finding::Met)), &rests(1, 0, 0)), None);
         for flaw in Flaw::ALL {
             let flawed = Rests { links: 1, flaw: Some(flaw), ..Rests::default() };
-            assert_eq!(why(Some(Finding::Met), &flawed), Some(Why::Flawed(flaw)));
-            assert_eq!(why(Some(Finding::Met), &Rests { sound: 1, ..flawed }), None, "something else holds");
+            assert_eq!(why(Some(&state("x", Finding::Met)), &flawed), Some(Why::Flawed(flaw)));
+            assert_eq!(why(Some(&state("x", Finding::Met)), &Rests { sound: 1, ..flawed }), None, "something else holds");
         }
     }
 

@@ -10,7 +10,9 @@ pub mod lines;
 pub mod naming;
 pub mod proof;
 mod samples;
+pub mod section;
 pub mod sql;
+pub mod ssp;
 pub mod state;
 pub mod system;
 pub mod web;
@@ -24,6 +26,7 @@ mod web_objective;
 mod web_proof;
 mod web_requirement;
 mod web_score;
+pub(crate) mod web_ssp;
 mod web_uses;
 mod web_window;
 pub mod window;
@@ -69,6 +72,8 @@ crate::acts! {
     Unlink = "objective.unlink" on On,
     /// Record an interview, a test or an examination without a file.
     Record = "objective.record" on On,
+    /// Confirm what somebody else recorded so.
+    Confirm = "objective.confirm" on On,
     /// Withdraw such a record.
     Withdraw = "objective.withdraw" on On,
     /// Say something about it.
@@ -79,6 +84,8 @@ crate::acts! {
     Assign = "requirement.assign" on On,
     /// Say that a requirement is met in part.
     MeetInPart = "requirement.partial" on On,
+    /// Write a section of the system security plan.
+    WriteSection = "ssp.write" on On,
 }
 
 /// How far the work on an objective is. It says nothing about the finding.

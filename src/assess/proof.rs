@@ -5,7 +5,7 @@
 use jiff::civil::Date;
 
 use super::system::{named, optional};
-use super::{Error, Link, Method, Record, Stage, TEXT_CHARS_MAX, Unlink, Withdraw, sql, window};
+use super::{Confirm, Error, Link, Method, Record, Stage, TEXT_CHARS_MAX, Unlink, Withdraw, sql, window};
 use crate::core::id::{AssessmentId, EvidenceId, PersonId, RecordId};
 use crate::db::{Db, DbError, Detail, Tx};
 use crate::evidence::standing::{Facts, flaw};
@@ -122,8 +122,11 @@ crate::row! {
         with_whom: String,
         said: String,
         held_on: String,
+        maker: PersonId,
         made_by: String,
         made_at: i64,
+        confirmed_by: Option<String>,
+        confirmed_at: Option<i64>,
     }
 }
 
@@ -143,18 +146,26 @@ pub struct Recorded {
     /// The day.
     pub held_on: String,
     /// Who recorded it.
+    pub maker: PersonId,
+    /// The name of who recorded it.
     pub made_by: String,
     /// When.
     pub made_at: i64,
-    /// Why it holds nothing: it is of another time than the assessment asks for.
+    /// Who confirmed it, and when; none while it waits for that.
+    pub confirmed: Option<(String, i64)>,
+    /// Why it holds nothing: nobody else confirmed it, or it is of another time than the assessment asks for.
     pub flaw: Option<Flaw>,
 }
 
 impl RecordRow {
     fn judged(self, window: Window) -> Recorded {
         let held = artifact::window(Some(&self.held_on), Some(&self.held_on));
+        let of_time = (!window.touches(held)).then_some(Flaw::WrongPeriod);
+        let confirmed = self.confirmed_by.zip(self.confirmed_at);
         Recorded {
-            flaw: (!window.touches(held)).then_some(Flaw::WrongPeriod),
+            flaw: of_time.or_else(|| confirmed.is_none().then_some(Flaw::Unconfirmed)),
+            confirmed,
+            maker: self.maker,
             id: self.id,
             objective: self.objective,
             method: self.method,
@@ -250,7 +261,7 @@ pub struct NewRecord {
     pub held_on: Date,
 }
 
-/// Records it. It counts as evidence without a file.
+/// Records it. It counts as evidence without a file, once somebody else confirmed it.
 ///
 /// # Errors
 /// [`Error::Text`]; [`Error::Field`] for a day that is still to come; [`Error::State`] when there are too many.
@@ -290,6 +301,21 @@ pub async fn record(
     let detail = detail.personal("with", &new.with_whom).personal("said", &new.said);
     tx.commit(permit, detail.keyed(repeat.map(|r| r.key().to_owned()))).await?;
     Ok(Once::now(id))
+}
+
+/// Confirms what somebody else recorded.
+///
+/// # Errors
+/// [`Error::State`] when it is confirmed or withdrawn already, and always for whoever recorded it.
+pub async fn confirm(db: &Db, permit: Permit<Confirm>, person: &PersonId, at: (&AssessmentId, &str), record: &RecordId) -> Result<(), Error> {
+    let (assessment, objective) = at;
+    let mut tx = db.begin(&permit).await?;
+    let now = tx.now();
+    if tx.write(sql::CONFIRM_RECORD).bind(record).bind(assessment).bind(objective).bind(person).bind(now).execute().await? != 1 {
+        return Err(Error::State);
+    }
+    tx.commit(permit, detail(assessment, objective).with("record", record.as_str())).await?;
+    Ok(())
 }
 
 /// Withdraws a record; its row stays.

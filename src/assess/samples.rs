@@ -1,6 +1,7 @@
 //! A system whose assessment is partly done, for the demonstration; made by the verbs everybody uses.
 
 use super::proof::{self, NewRecord};
+use super::section::{self, SectionText};
 use super::state::{self, BulkError, Patch};
 use super::system::{self, NewAssessment, SystemText};
 use super::{Error, Finding, Method, Stage, comment, part};
@@ -59,7 +60,25 @@ pub async fn demo_samples(app: &App, actor: &Actor) -> Result<(), Error> {
         Ok(_) | Err(BulkError::Lines(_)) => {}
         Err(BulkError::Other(error)) => return Err(error),
     }
+    write(app, actor, person, &id).await?;
     talk(app, actor, person, &id).await
+}
+
+/// Sections of the security plan.
+async fn write(app: &App, actor: &Actor, person: &PersonId, id: &AssessmentId) -> Result<(), Error> {
+    let Some(of) = system::assessment(&app.db, id).await? else { return Ok(()) };
+    for (name, text, responsible) in [
+        ("environment", "Two sites with a machine room each; desktops of one make; no cloud service holds drawings.", "Network team"),
+        ("connections", "A line to the customer's exchange, agreed in 2025, for drawings alone.", "Network team"),
+        ("3.1.1", "Accounts are given by the list of the yard, and taken on the day somebody leaves.", "Head of the yard"),
+        ("3.13.1", "Both firewalls drop what no rule names; the rules are looked at every quarter.", "Network team"),
+    ] {
+        let text = SectionText { text: text.into(), responsible: responsible.into() };
+        if let Ok(permit) = app.policy.permit(actor, &part("requirement", id, name)) {
+            section::write(&app.db, permit, person, (&of, name), 0, None, &text).await?;
+        }
+    }
+    Ok(())
 }
 
 /// An interview, a part, and a word about it.

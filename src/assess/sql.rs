@@ -10,7 +10,10 @@ pub const INSERT_FRAMEWORK: &str =
 pub const SYSTEMS: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system order by name, id limit $1";
 pub const SYSTEM: &str = "select id, name, scope, boundary, cage_codes, version, made_at, changed_at from system where id = $1";
 pub const INSERT_SYSTEM: &str = "insert into system (id, name, scope, boundary, cage_codes, version, made_by, made_at, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, 1, $7, $8, $8, $1)";
-pub const EDIT_SYSTEM: &str = "update system set name = $4, scope = $5, boundary = $6, cage_codes = $7, changed_at = $8, version = version + 1, last_audit_id = $1 where id = $2 and version = $3";
+pub const EDIT_SYSTEM: &str = "update system set name = $4, scope = $5, boundary = $6, cage_codes = $7, changed_at = $8, scoped_at = case when scope <> $5 or boundary <> $6 then $8 else scoped_at end, version = version + 1, last_audit_id = $1 where id = $2 and version = $3";
+
+/// Whose work it is to look again at what was found not to apply to a system.
+pub const NOT_APPLYING: &str = "select distinct p.id from objective_state s join assessment a on a.id = s.assessment_id join person p on p.id = coalesce(s.owner_id, s.changed_by) where a.system_id = $1 and s.finding = 'not_applicable' and p.disabled_at is null and p.deleted_at is null order by p.id limit 100";
 
 /// An assessment with the names of its system and of who began it.
 macro_rules! assessment {
@@ -33,8 +36,10 @@ macro_rules! state {
     ($rest:literal) => {
         concat!(
             "select s.objective, s.stage, s.finding, s.because, s.notes, s.owner_id, o.display_name as owner, s.due_on, s.version, ",
-            "p.display_name as changed_by, s.changed_at from objective_state s join person p on p.id = s.changed_by ",
-            "left join person o on o.id = s.owner_id ",
+            "p.display_name as changed_by, s.changed_at, ",
+            "case when s.finding = 'not_applicable' and y.scoped_at > coalesce(s.found_at, s.changed_at) then y.scoped_at end as outdated_at ",
+            "from objective_state s join person p on p.id = s.changed_by join assessment a on a.id = s.assessment_id ",
+            "join system y on y.id = a.system_id left join person o on o.id = s.owner_id ",
             $rest
         )
     };
@@ -42,8 +47,8 @@ macro_rules! state {
 pub const STATES: &str = state!("where s.assessment_id = $1 limit 30000");
 pub const STATE: &str = state!("where s.assessment_id = $1 and s.objective = $2");
 pub const VERSION: &str = "select version from objective_state where assessment_id = $1 and objective = $2";
-pub const INSERT_STATE: &str = "insert into objective_state (assessment_id, objective, stage, finding, because, notes, owner_id, due_on, version, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $1)";
-pub const EDIT_STATE: &str = "update objective_state set stage = $4, finding = $5, because = $6, notes = $7, owner_id = $8, due_on = $9, changed_by = $10, changed_at = $11, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3 and version = $12";
+pub const INSERT_STATE: &str = "insert into objective_state (assessment_id, objective, stage, finding, because, notes, owner_id, due_on, version, changed_by, changed_at, found_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, 1, $10, $11, $11, $1)";
+pub const EDIT_STATE: &str = "update objective_state set stage = $4, finding = $5, because = $6, notes = $7, owner_id = $8, due_on = $9, changed_by = $10, changed_at = $11, found_at = $11, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3 and version = $12";
 pub const ASSIGN_STATE: &str = "update objective_state set owner_id = $4, due_on = $5, changed_by = $6, changed_at = $7, version = version + 1, last_audit_id = $1 where assessment_id = $2 and objective = $3";
 /// Whoever completes an objective and whoever takes away what one rests on wait for each other here.
 pub const LOCK: &str = "insert into fixed (name, value) values ('assess_lock', '') on conflict (name) do update set value = excluded.value";
@@ -96,8 +101,8 @@ pub const EDIT_WINDOW: &str =
 macro_rules! record {
     ($rest:literal) => {
         concat!(
-            "select r.id, r.objective, r.method, r.with_whom, r.said, r.held_on, p.display_name as made_by, r.made_at ",
-            "from objective_record r join person p on p.id = r.made_by ",
+            "select r.id, r.objective, r.method, r.with_whom, r.said, r.held_on, r.made_by as maker, p.display_name as made_by, r.made_at, c.display_name as confirmed_by, r.confirmed_at ",
+            "from objective_record r join person p on p.id = r.made_by left join person c on c.id = r.confirmed_by ",
             $rest
         )
     };
@@ -106,6 +111,8 @@ pub const RECORDS: &str = record!("where r.assessment_id = $1 and r.withdrawn_at
 pub const RECORDS_OF: &str = record!("where r.assessment_id = $1 and r.objective = $2 and r.withdrawn_at is null order by r.id limit 200");
 pub const COUNT_RECORDS: &str = "select count(*) from objective_record where assessment_id = $1 and objective = $2 and withdrawn_at is null";
 pub const INSERT_RECORD: &str = "insert into objective_record (id, assessment_id, objective, method, with_whom, said, held_on, made_by, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
+/// Not by whoever recorded it.
+pub const CONFIRM_RECORD: &str = "update objective_record set confirmed_by = $5, confirmed_at = $6, last_audit_id = $1 where id = $2 and assessment_id = $3 and objective = $4 and withdrawn_at is null and confirmed_at is null and made_by <> $5";
 pub const WITHDRAW_RECORD: &str =
     "update objective_record set withdrawn_at = $5, last_audit_id = $1 where id = $2 and assessment_id = $3 and objective = $4 and withdrawn_at is null";
 
@@ -115,6 +122,21 @@ pub const INSERT_COMMENT: &str =
 pub const COUNT_COMMENTS: &str = "select objective, count(*) from objective_comment where assessment_id = $1 group by objective limit 30000";
 
 pub const HISTORY: &str = "select c.seq, e.at, e.action, e.body, p.display_name as by_whom from audit_event e join audit_chain c on c.event_id = e.id left join person p on p.id = e.actor_id where e.object_id = $1 and c.log = $2 and e.outcome = 'ok' order by e.id desc limit $3";
+
+/// A section with the name of who wrote it last.
+macro_rules! section {
+    ($rest:literal) => {
+        concat!(
+            "select s.section, s.body, s.responsible, s.version, p.display_name as changed_by, s.changed_at from ssp_section s ",
+            "join person p on p.id = s.changed_by where s.system_id = $1 and s.framework = $2 ",
+            $rest
+        )
+    };
+}
+pub const SECTIONS: &str = section!("order by s.section limit 5100");
+pub const SECTION: &str = section!("and s.section = $3");
+pub const INSERT_SECTION: &str = "insert into ssp_section (system_id, framework, section, body, responsible, version, changed_by, changed_at, last_audit_id) values ($2, $3, $4, $5, $6, 1, $7, $8, $1)";
+pub const EDIT_SECTION: &str = "update ssp_section set body = $5, responsible = $6, changed_by = $7, changed_at = $8, version = version + 1, last_audit_id = $1 where system_id = $2 and framework = $3 and section = $4 and version = $9";
 
 /// Every statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
@@ -127,6 +149,7 @@ pub const ALL: &[&str] = &[
     SYSTEM,
     INSERT_SYSTEM,
     EDIT_SYSTEM,
+    NOT_APPLYING,
     ASSESSMENT,
     ASSESSMENTS,
     ASSESSMENTS_OF,
@@ -161,9 +184,14 @@ pub const ALL: &[&str] = &[
     RECORDS_OF,
     COUNT_RECORDS,
     INSERT_RECORD,
+    CONFIRM_RECORD,
     WITHDRAW_RECORD,
     COMMENTS,
     INSERT_COMMENT,
     COUNT_COMMENTS,
     HISTORY,
+    SECTIONS,
+    SECTION,
+    INSERT_SECTION,
+    EDIT_SECTION,
 ];

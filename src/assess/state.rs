@@ -42,6 +42,8 @@ crate::row! {
         pub changed_by: String,
         /// When.
         pub changed_at: i64,
+        /// When what the system is changed, after it was found not to apply; none while that finding holds.
+        pub outdated_at: Option<i64>,
     }
 }
 

@@ -4,12 +4,15 @@ use super::{CreateAssessment, CreateSystem, EditSystem, Error, NAME_CHARS_MAX, T
 use crate::core::fault::Fault;
 use crate::core::id::{AssessmentId, PersonId, SystemId};
 use crate::core::text::{Line, Paragraph, TextError};
-use crate::db::{Db, Detail};
+use crate::db::{Db, DbError, Detail};
+use crate::notices::Notice;
 use crate::policy::Permit;
 use crate::repeat::{Key, Once};
 
 /// Systems, and assessments of one system, that are listed.
 pub const LISTED_MAX: i64 = 200;
+/// The template of the reminder that what does not apply has to be looked at again.
+pub const SCOPE_CHANGED: &str = "scope_changed";
 /// CAGE codes of one system.
 pub const CAGE_CODES_MAX: usize = 50;
 /// Characters of a CAGE code.
@@ -141,6 +144,8 @@ pub async fn create(db: &Db, permit: Permit<CreateSystem>, person: &PersonId, te
 pub async fn edit(db: &Db, permit: Permit<EditSystem>, system: &System, version: i64, text: &SystemText) -> Result<(), Error> {
     let text = text.checked()?;
     let permit = permit.naming(&system.id);
+    let is_other = system.scope != text.scope || system.boundary != text.boundary;
+    let notices = if is_other { reminders(db, &system.id, &text.name).await? } else { Vec::new() };
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     let update = tx.write(sql::EDIT_SYSTEM).bind(&system.id).bind(version).bind(&text.name).bind(&text.scope).bind(&text.boundary);
@@ -148,6 +153,12 @@ pub async fn edit(db: &Db, permit: Permit<EditSystem>, system: &System, version:
         return Err(Error::Changed);
     }
     let mut detail = Detail::ok().with("version", version + 1);
+    if is_other {
+        detail = detail.with("reminded", i64::try_from(notices.len()).unwrap_or(i64::MAX));
+    }
+    for notice in notices {
+        notice.insert(&mut tx).await?;
+    }
     let fields = [("name", &system.name, &text.name), ("scope", &system.scope, &text.scope), ("boundary", &system.boundary, &text.boundary)];
     for (field, before, after) in fields.into_iter().filter(|(_, before, after)| before != after) {
         detail = detail.change(field, Some(before.as_str()), Some(after.as_str()));
@@ -157,6 +168,20 @@ pub async fn edit(db: &Db, permit: Permit<EditSystem>, system: &System, version:
     }
     tx.commit(permit, detail).await?;
     Ok(())
+}
+
+/// Reminders that what was found not to apply has to be looked at again.
+async fn reminders(db: &Db, system: &SystemId, name: &str) -> Result<Vec<Notice>, Error> {
+    let people: Vec<(PersonId,)> = db.query(sql::NOT_APPLYING).bind(system).all().await?;
+    let mut out = Vec::with_capacity(people.len());
+    for (person,) in people {
+        match Notice::prepare(db, "any", &person, SCOPE_CHANGED, &[("system", name), ("path", &format!("/assess/systems/{system}"))]).await {
+            // Deleted since they were listed.
+            Err(DbError::Erased) => {}
+            notice => out.push(notice?),
+        }
+    }
+    Ok(out)
 }
 
 /// An assessment about to be made.

@@ -11,7 +11,7 @@ use super::state::State;
 use super::system::{self, Assessment};
 use super::{
     Error, Read, framework, proof, state, web_api, web_api_write, web_bulk, web_desk, web_files, web_list, web_objective, web_proof, web_requirement,
-    web_score, web_uses, web_window,
+    web_score, web_ssp, web_uses, web_window,
 };
 use crate::catalog::{Catalog, Objective, Requirement};
 use crate::core::clock::Micros;
@@ -50,8 +50,14 @@ pub fn routes() -> Routes {
         .post("/assess/{id}/objectives/{name}/unlink", Rule::Act("objective.unlink"), web_proof::post_unlink)
         .post("/assess/{id}/objectives/{name}/files", Rule::Act("evidence.upload"), web_files::post_files)
         .post("/assess/{id}/objectives/{name}/record", Rule::Act("objective.record"), web_proof::post_record)
+        .post("/assess/{id}/objectives/{name}/confirm", Rule::Act("objective.confirm"), web_proof::post_confirm)
         .post("/assess/{id}/objectives/{name}/withdraw", Rule::Act("objective.withdraw"), web_proof::post_withdraw)
         .post("/assess/{id}/objectives/{name}/comment", Rule::Act("objective.comment"), web_proof::post_comment)
+        .get("/assess/{id}/ssp", Rule::Act("assess.read"), web_ssp::get_ssp)
+        .get("/assess/{id}/ssp.docx", Rule::Act("assessment.export"), web_ssp::get_docx)
+        .get("/assess/{id}/ssp/{name}", Rule::Act("ssp.write"), web_ssp::get_section)
+        .post("/assess/{id}/ssp/{name}", Rule::Act("ssp.write"), web_ssp::post_section)
+        .and(web_ssp::api_routes())
         .and(web_api::routes())
         .and(web_api_write::routes())
 }
@@ -278,7 +284,7 @@ pub mod tests {
         keys.extend(words("finding", super::super::Finding::ALL.map(|f| f.name()).into()));
         keys.extend(words("method", super::super::Method::ALL.map(|m| m.name()).into()));
         keys.extend(words("status", vec!["met", "not_met", "partial", "not_applicable", "unassessed"]));
-        keys.extend(words("why", vec!["unassessed", "not_met", "no_evidence", "evidence_deleted"]));
+        keys.extend(words("why", vec!["unassessed", "not_met", "no_evidence", "evidence_deleted", "scope_changed"]));
         keys.extend(words("why", crate::evidence::Flaw::ALL.map(|f| f.code()).into()));
         keys.extend(words("score-reason", vec!["no_ssp", "not_met", "partial", "unassessed"]));
         keys.extend(words("poam", vec!["needless", "named", "value", "no_score", "score"]));

@@ -50,6 +50,9 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
     get_assessment,
     get_score,
     get_objective,
+    super::web_ssp::get_sections,
+    super::web_ssp::get_one,
+    super::web_ssp::post_one,
     write::post_system,
     write::post_edit,
     write::post_assessment,
@@ -58,6 +61,7 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
     write::post_link,
     write::post_unlink,
     write::post_record,
+    write::post_confirm,
     write::post_withdraw,
     write::post_comment,
     write::post_assign,
@@ -173,7 +177,7 @@ async fn get_assessments(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
 /// Why an objective is not verified to be met, and where that is mended.
 #[derive(Serialize, ToSchema)]
 pub(super) struct ApiWhy {
-    /// `unassessed`, `not_met`, `no_evidence`, `evidence_deleted`, `draft`, `in_review`, `expired`, `wrong_period`,
+    /// `unassessed`, `not_met`, `no_evidence`, `evidence_deleted`, `draft`, `in_review`, `unconfirmed`, `expired`, `wrong_period`,
     /// `submitter_is_approver`, `superseded` or `hash_mismatch`.
     code: &'static str,
     /// In words.

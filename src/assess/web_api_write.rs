@@ -17,7 +17,8 @@ use super::web_bulk::unread_text;
 use super::web_proof::{evidence_of, shown_name};
 use super::web_requirement::{day_of, owner_of};
 use super::{
-    Assess, Assign, Bulk, CreateAssessment, CreateSystem, EditSystem, Error, Finding, Link, MeetInPart, Method, Record, Remark, Stage, Unlink, Withdraw,
+    Assess, Assign, Bulk, Confirm, CreateAssessment, CreateSystem, EditSystem, Error, Finding, Link, MeetInPart, Method, Record, Remark, Stage, Unlink,
+    Withdraw,
 };
 use crate::core::id::{EvidenceId, RecordId, SystemId};
 use crate::http::etag::{both, seen, tagged};
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Routes {
         .post("/api/v1/assessments/{id}/objectives/{name}/link", Rule::Act("objective.link"), post_link)
         .post("/api/v1/assessments/{id}/objectives/{name}/unlink", Rule::Act("objective.unlink"), post_unlink)
         .post("/api/v1/assessments/{id}/objectives/{name}/records", Rule::Act("objective.record"), post_record)
+        .post("/api/v1/assessments/{id}/objectives/{name}/confirm", Rule::Act("objective.confirm"), post_confirm)
         .post("/api/v1/assessments/{id}/objectives/{name}/withdraw", Rule::Act("objective.withdraw"), post_withdraw)
         .post("/api/v1/assessments/{id}/objectives/{name}/comments", Rule::Act("objective.comment"), post_comment)
         .post("/api/v1/assessments/{id}/requirements/{name}/assign", Rule::Act("requirement.assign"), post_assign)
@@ -280,22 +282,36 @@ pub(super) async fn post_record(Signed { ctx, person }: Signed, Path((id, name))
     Ok(made(&once, &format!("/api/v1/assessments/{id}/objectives/{name}/records")))
 }
 
-/// The record that is withdrawn.
+/// The record that is confirmed or withdrawn.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct WithdrawText {
+pub(super) struct RecordNamed {
     record: String,
 }
 
+/// Confirm what somebody else recorded
+#[utoipa::path(post, path = "/api/v1/assessments/{id}/objectives/{name}/confirm", tag = "assessments", request_body = RecordNamed,
+    params(("id" = String, Path), ("name" = String, Path)),
+    responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
+pub(super) async fn post_confirm(Signed { ctx, person }: Signed, Path((id, name)): Path<(String, String)>, request: Request) -> Answer {
+    let permit = permitted::<Confirm>(&ctx, "objective", &id, &name).await?;
+    let named = found(&ctx, &id).await?;
+    named.objective(&name)?;
+    let Json(text) = Json::<RecordNamed>::from_request(request, &ctx.app).await?;
+    let record: RecordId = text.record.parse().map_err(|_| http::Error::not_found())?;
+    proof::confirm(&ctx.app.db, permit, &person, (&named.assessment.id, &name), &record).await.map_err(|e| told(&ctx.app, e))?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
 /// Withdraw a record
-#[utoipa::path(post, path = "/api/v1/assessments/{id}/objectives/{name}/withdraw", tag = "assessments", request_body = WithdrawText,
+#[utoipa::path(post, path = "/api/v1/assessments/{id}/objectives/{name}/withdraw", tag = "assessments", request_body = RecordNamed,
     params(("id" = String, Path), ("name" = String, Path)),
     responses((status = 204), (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub(super) async fn post_withdraw(Signed { ctx, .. }: Signed, Path((id, name)): Path<(String, String)>, request: Request) -> Answer {
     let permit = permitted::<Withdraw>(&ctx, "objective", &id, &name).await?;
     let named = found(&ctx, &id).await?;
     named.objective(&name)?;
-    let Json(text) = Json::<WithdrawText>::from_request(request, &ctx.app).await?;
+    let Json(text) = Json::<RecordNamed>::from_request(request, &ctx.app).await?;
     let record: RecordId = text.record.parse().map_err(|_| http::Error::not_found())?;
     proof::withdraw(&ctx.app.db, permit, (&named.assessment.id, &name), &record).await.map_err(|e| told(&ctx.app, e))?;
     Ok(StatusCode::NO_CONTENT.into_response())

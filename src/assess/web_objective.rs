@@ -9,7 +9,7 @@ use super::derive::Why;
 use super::state::{self, Edit, State};
 use super::web::{Choice, Head, Named, blame, choices, found, named, owners, permitted, told, why_text};
 use super::web_requirement::{day_of, owner_of};
-use super::{Assess, COMMENT_CHARS_MAX, Comment, Error, Finding, Method, NAME_CHARS_MAX, Stage, TEXT_CHARS_MAX, comments, history, proof};
+use super::{Assess, COMMENT_CHARS_MAX, Comment, Confirm, Error, Finding, Method, NAME_CHARS_MAX, Stage, TEXT_CHARS_MAX, comments, history, proof};
 use crate::core::clock::Micros;
 use crate::evidence;
 use crate::http::form::{Fields, FormState, Posted};
@@ -50,6 +50,10 @@ struct ShownRecord {
     /// Why it holds nothing; empty when it does.
     flaw: String,
     made_by: String,
+    /// Who confirmed it; empty while it waits for that.
+    confirmed_by: String,
+    /// May the reader confirm it?
+    may_confirm: bool,
 }
 
 #[derive(Serialize)]
@@ -195,7 +199,7 @@ async fn objective_page(ctx: &Ctx, named: &Named, name: &str, shown: Shown) -> R
         methods: choices(app, None, "method", Method::ALL.map(Method::name)),
         evidence: library.items.iter().filter(|e| free(e)).map(|e| Choice { value: e.id.to_string(), text: e.name.clone() }).collect(),
         links: links.iter().zip(names).map(|(l, name)| shown_link(app, l, name)).collect(),
-        records: records.into_iter().map(|r| shown_record(app, r)).collect(),
+        records: records.into_iter().map(|r| shown_record(ctx, r)).collect(),
         q: shown.q,
         comments: said.into_iter().map(|Comment { text, by_whom, made_at, .. }| ShownComment { text, by_whom, made_at }).collect(),
         history: acts.into_iter().map(|a| shown_act(ctx, a)).collect(),
@@ -230,9 +234,19 @@ fn shown_link(app: &App, link: &proof::Linked, shown_as: String) -> ShownLink {
     }
 }
 
-fn shown_record(app: &App, r: proof::Recorded) -> ShownRecord {
-    let (method, flaw) = (app.text(&format!("method-{}", r.method), &[]), flaw_text(app, r.flaw));
-    ShownRecord { id: r.id.to_string(), method, with_whom: r.with_whom, said: r.said, held_on: r.held_on, flaw, made_by: r.made_by }
+fn shown_record(ctx: &Ctx, r: proof::Recorded) -> ShownRecord {
+    let (app, actor) = (&ctx.app, &ctx.actor);
+    ShownRecord {
+        may_confirm: r.confirmed.is_none() && actor.person() != Some(&r.maker) && app.policy.can::<Confirm>(actor, &On::any("objective")),
+        id: r.id.to_string(),
+        method: app.text(&format!("method-{}", r.method), &[]),
+        with_whom: r.with_whom,
+        said: r.said,
+        held_on: r.held_on,
+        flaw: flaw_text(app, r.flaw),
+        made_by: r.made_by,
+        confirmed_by: r.confirmed.map(|(who, _)| who).unwrap_or_default(),
+    }
 }
 
 fn shown_act(ctx: &Ctx, act: history::Act) -> ShownAct {
@@ -375,6 +389,8 @@ mod tests {
                 held_on: "2026-01-01".into(),
                 flaw: "<i>of another time".into(),
                 made_by: "Ada".into(),
+                confirmed_by: "<i>Ben".into(),
+                may_confirm: true,
             }],
             q: "a".into(),
             evidence: choice("evd_2"),

@@ -6,7 +6,7 @@ use super::proof::{self, NewRecord};
 use super::web::{blame, found, permitted, today, told};
 use super::web_objective::again;
 use super::web_requirement::day_of;
-use super::{Error, Link, Method, Record, Remark, Unlink, Withdraw, comment};
+use super::{Confirm, Error, Link, Method, Record, Remark, Unlink, Withdraw, comment};
 use crate::core::id::{EvidenceId, RecordId};
 use crate::evidence;
 use crate::http::form::{FormState, Posted};
@@ -79,6 +79,17 @@ pub(super) async fn post_record(Signed { ctx, person }: Signed, Path((id, name))
             again(&ctx, &named, &name, form).await
         }
     }
+}
+
+pub(super) async fn post_confirm(Signed { ctx, person }: Signed, Path((id, name)): Path<(String, String)>, Posted { mut fields, .. }: Posted) -> Answer {
+    let permit = permitted::<Confirm>(&ctx, "objective", &id, &name).await?;
+    let named = found(&ctx, &id).await?;
+    named.objective(&name)?;
+    let typed = fields.one("record")?;
+    fields.finish()?;
+    let record: RecordId = typed.parse().map_err(|_| http::Error::not_found())?;
+    proof::confirm(&ctx.app.db, permit, &person, (&named.assessment.id, &name), &record).await.map_err(|e| told(&ctx.app, e))?;
+    Ok(ctx.go(&format!("{}#evidence", named.objective_href(&name)), "objective-kept"))
 }
 
 pub(super) async fn post_withdraw(Signed { ctx, .. }: Signed, Path((id, name)): Path<(String, String)>, Posted { mut fields, .. }: Posted) -> Answer {

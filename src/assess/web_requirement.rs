@@ -44,6 +44,11 @@ struct RequirementPage {
     owners: Vec<Choice>,
     /// Why it is met in part; empty when it is not.
     part: String,
+    /// How the security plan says that it is implemented; empty when nobody wrote it.
+    implementation: String,
+    responsible: String,
+    /// Where that is written; none when one may not.
+    write_href: Option<String>,
     text_max: usize,
     history_href: Option<String>,
     form: FormState,
@@ -62,6 +67,9 @@ async fn requirement_page(ctx: &Ctx, named: &Named, id: &str, form: FormState) -
     let known = named.known(ctx).await?;
     let whole = known.whole(&named.catalog);
     let view: &RequirementView<'_> = whole.requirements().find(|r| r.requirement.id == id).ok_or_else(http::Error::not_found)?;
+    let section = super::section::one(&ctx.app.db, &named.assessment, id).await.map_err(|e| told(&ctx.app, e))?;
+    let (implementation, responsible) = section.map(|s| (s.body, s.responsible)).unwrap_or_default();
+    let may_write = ctx.app.policy.can::<super::WriteSection>(&ctx.actor, &super::web::on("requirement", named.assessment.id.as_str(), id));
     let part = known.parts.iter().find(|(r, _)| r == id).map(|(_, because)| because.clone()).unwrap_or_default();
     let mut form = form;
     form.values.entry("because".to_owned()).or_insert_with(|| part.as_str().into());
@@ -96,6 +104,9 @@ async fn requirement_page(ctx: &Ctx, named: &Named, id: &str, form: FormState) -
         plan,
         owners: owners(ctx).await?,
         part,
+        implementation,
+        responsible,
+        write_href: may_write.then(|| format!("/assess/{}/ssp/{}", named.assessment.id, http::ctx::encode(id))),
         text_max: TEXT_CHARS_MAX,
         history_href: history_href(ctx, &format!("{}/{id}", named.assessment.id)),
         form,
@@ -197,15 +208,26 @@ mod tests {
             plan: Some(Plan { may: false, because: "Too much.".into(), citation: "32 CFR 170.21(a)(2)(ii)".into() }),
             owners: vec![Choice { value: String::new(), text: "Nobody".into() }],
             part: "remote alone".into(),
+            implementation: "<i>By keys.".into(),
+            responsible: "<i>Network team".into(),
+            write_href: Some("/w".into()),
             text_max: 4000,
             history_href: Some("/audit?object=x".into()),
             form: FormState::default(),
         };
         let shown = render("assess/requirement.html", &full);
-        assert!(shown.contains("170.21(a)(2)(ii)") && !shown.contains("<i>Factors"), "{shown}");
+        assert!(shown.contains("170.21(a)(2)(ii)") && shown.contains("/w\"") && !shown.contains("<i>"), "{shown}");
         let plan = Plan { may: true, because: String::new(), citation: "32 CFR 170.21(a)(2)".into() };
-        let bare = RequirementPage { statement: Vec::new(), points: None, partial: None, plan: Some(plan), part: String::new(), ..full };
-        render("assess/requirement.html", &RequirementPage { plan: None, history_href: None, ..bare });
+        let bare = RequirementPage {
+            statement: Vec::new(),
+            points: None,
+            partial: None,
+            plan: Some(plan),
+            part: String::new(),
+            implementation: String::new(),
+            ..full
+        };
+        render("assess/requirement.html", &RequirementPage { plan: None, history_href: None, write_href: None, ..bare });
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Failure, out};
-use crate::app::{Migrate, acts, open_db, open_folder};
+use crate::app::{self, Migrate, acts, open_db, open_folder};
 use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::DataFolder;
@@ -72,7 +72,7 @@ async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
     };
     lines.push(permissions(&folder));
     lines.push(room(&config));
-    match KeyRing::read(&folder.keys()) {
+    match KeyRing::read_with(&folder.keys(), app::custody(&config)) {
         Ok(_) => lines.push(ok("keys", format!("complete in {}", folder.keys().display()))),
         Err(error) => {
             lines.push(bad("keys", error.to_string(), "run `countersign keys generate` for a new installation, or put the keys back"));

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::args::KeysCommand;
 use super::console::{Ask, call};
 use super::{Failure, out};
-use crate::app::{Migrate, open_db, open_folder};
+use crate::app::{self, Migrate, open_db, open_folder};
 use crate::config::{Config, Inputs};
 use crate::core::clock::Clock;
 use crate::core::folder::write_private;
@@ -50,7 +50,7 @@ pub(super) async fn run(inputs: &Inputs, command: KeysCommand) -> Result<(), Fai
 fn generate(inputs: &Inputs, as_json: bool) -> Result<(), Failure> {
     let config = Config::load(inputs).map_err(Failure::cannot)?;
     let folder = open_folder(&config.data, true)?;
-    let made = KeyRing::generate_with(&folder.keys(), &Rng::system(), config.signer.socket.is_none()).map_err(Failure::cannot)?;
+    let made = KeyRing::generate_in(&folder.keys(), &Rng::system(), config.signer.socket.is_none(), &app::custody(&config)).map_err(Failure::cannot)?;
     if as_json {
         return out::json(&json!({ "made": made }));
     }
@@ -95,7 +95,7 @@ fn read_all(folder: &Path) -> Result<BTreeMap<String, String>, Failure> {
 async fn export(inputs: &Inputs, to: &Path, passphrase_file: &Path) -> Result<(), Failure> {
     let config = Config::load(inputs).map_err(Failure::cannot)?;
     let folder = open_folder(&config.data, false)?;
-    KeyRing::read(&folder.keys()).map_err(Failure::cannot)?;
+    KeyRing::read_with(&folder.keys(), app::custody(&config)).map_err(Failure::cannot)?;
     let passphrase = passphrase(passphrase_file)?;
     if to.exists() {
         return Err(Failure::cannot(format!("{} exists already", to.display())));

@@ -14,9 +14,9 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, HttpSms, Limits, Log, LogFormat, Phone, Sandbox, Signer, SmsGate, Smtp, SmtpTls, Stream,
-    Syslog, SyslogFormat, Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, handset, parse, phone, stream, timestamp, twilio,
-    witness,
+    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, HttpSms, Limits, Log, LogFormat, Phone, Sandbox, Sheets, Signer, SmsGate, Smtp, SmtpTls,
+    Stream, Syslog, SyslogFormat, Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, handset, parse, phone, sheets, stream,
+    timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -43,6 +43,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         default_region: reader.parse("default_region", parse::region),
         time_zone: reader.parse("time_zone", parse::time_zone).unwrap_or(TimeZone::UTC),
         database: databases(&mut reader, &data),
+        key_commands: key_commands(&mut reader),
         smtp: smtp(&mut reader),
         log: log(&mut reader, &data),
         limits: limits(&mut reader),
@@ -58,6 +59,7 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         stream: stream(&mut reader),
         disk: Reserve { percent: reader.number("disk.reserve_percent"), bytes: reader.number::<u64>("disk.reserve_mib") << 20 },
         phone: phone_bridge(&mut reader),
+        sheets: spreadsheets(&mut reader),
         segment_price: reader.parse("campaigns.segment_price", twilio::price),
         twilio: twilio(&mut reader),
         smsgate: smsgate(&mut reader),
@@ -178,6 +180,20 @@ fn databases(reader: &mut Reader, data: &Path) -> Database {
         reader.faults.push("`database.url` and `database.keys_url` are the same; keep the data keys in a database of their own".to_owned());
     }
     Database { url, keys_url, connections: reader.number("database.connections") }
+}
+
+/// Both programs or neither: a key that nobody unwraps would be lost.
+fn key_commands(reader: &mut Reader) -> (Vec<String>, Vec<String>) {
+    let words = |text: &str| {
+        let words = list(text, |word| Ok(word.to_owned()))?;
+        if words.first().is_none_or(|program| program.starts_with('/')) { Ok(words) } else { Err("name the program by its whole path".to_owned()) }
+    };
+    let unwrap = reader.parse("keys.unwrap_command", words).unwrap_or_default();
+    let wrap = reader.parse("keys.wrap_command", words).unwrap_or_default();
+    if unwrap.is_empty() && !wrap.is_empty() {
+        reader.faults.push("`keys.wrap_command` is set but `keys.unwrap_command` is not; set both, or `keys.unwrap_command` alone".to_owned());
+    }
+    (unwrap, wrap)
 }
 
 fn smtp(reader: &mut Reader) -> Option<Smtp> {
@@ -317,6 +333,19 @@ fn phone_bridge(reader: &mut Reader) -> Option<Phone> {
         reader.faults.push("`phone.url` and `phone.key` belong together; set both or neither, the key by its file in `phone.key_file`".to_owned());
     }
     Some(Phone { url: url?, key: key? })
+}
+
+/// The account and what it may write to: both or neither.
+fn spreadsheets(reader: &mut Reader) -> Option<Sheets> {
+    let named = reader.parse("sheets.spreadsheets", |text| list(text, sheets::spreadsheet)).unwrap_or_default();
+    let (api_url, token_url) = (reader.parse("sheets.api_url", sheets::api_url), reader.parse("sheets.token_url", sheets::token_url));
+    if reader.given("sheets.account") == named.is_empty() {
+        reader.faults.push(
+            "`sheets.account` and `sheets.spreadsheets` belong together; set both or neither, the account by its file in `sheets.account_file`".to_owned(),
+        );
+    }
+    let account = reader.secret("sheets.account")?;
+    Some(Sheets { account, spreadsheets: named, api_url: api_url?, token_url: token_url? })
 }
 
 fn twilio(reader: &mut Reader) -> Option<Twilio> {

@@ -13,6 +13,7 @@ mod load;
 mod parse;
 mod phone;
 mod secret;
+mod sheets;
 mod show;
 mod stream;
 mod suggest;
@@ -41,6 +42,7 @@ pub use parse::PublicUrl;
 pub use crate::core::address::Cidr;
 pub use phone::Phone;
 pub use secret::Secret;
+pub use sheets::Sheets;
 pub use show::{Setting, Source};
 pub use stream::{Stream, Syslog, SyslogFormat, Trust, host_of};
 pub use timestamp::{Authority, Timestamps};
@@ -75,6 +77,8 @@ pub struct Config {
     pub time_zone: TimeZone,
     /// The databases.
     pub database: Database,
+    /// The words of the programs that unwrap and wrap key-encryption keys; empty for none.
+    pub key_commands: (Vec<String>, Vec<String>),
     /// The mail server, if there is one.
     pub smtp: Option<Smtp>,
     /// What is logged, and where.
@@ -97,6 +101,8 @@ pub struct Config {
     pub disk: Reserve,
     /// The phone bridge, if there is one.
     pub phone: Option<Phone>,
+    /// The account at Google that exports of intakes are written by, if there is one.
+    pub sheets: Option<Sheets>,
     /// What one part of a message costs, if it is known.
     pub segment_price: Option<Price>,
     /// The account at Twilio, if there is one.

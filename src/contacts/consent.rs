@@ -182,10 +182,18 @@ impl Halt {
     /// # Errors
     /// When the keys' database fails, or the number was erased.
     pub async fn prepare(db: &Db, number: &Number, kind: &'static str, source: &'static str) -> Result<Self, Error> {
+        Self::of_address(db, number.e164(), number.masked(), kind, source).await
+    }
+
+    /// The same of an address that has no number.
+    ///
+    /// # Errors
+    /// As [`Halt::prepare`].
+    pub async fn of_address(db: &Db, address: &str, masked: String, kind: &'static str, source: &'static str) -> Result<Self, Error> {
         let id = StopId::new(db.clock(), db.rng());
-        let number_ix = index_of(db, number.e164());
-        let sealed = db.vault().seal(&format!("num_{number_ix}"), &stop_place(&id), number.e164().as_bytes()).await.map_err(DbError::from)?;
-        Ok(Self { id, number_ix, masked: number.masked(), sealed, kind, source })
+        let number_ix = index_of(db, address);
+        let sealed = db.vault().seal(&format!("num_{number_ix}"), &stop_place(&id), address.as_bytes()).await.map_err(DbError::from)?;
+        Ok(Self { id, number_ix, masked, sealed, kind, source })
     }
 
     /// Writes it in the transaction of an act that names it. Gives the stop in force: one of its kind that is there already

@@ -72,6 +72,14 @@ pub async fn page(db: &Db, filter: &Filter, after: Option<&ContactId>, most: usi
     Ok(Page { contacts, more })
 }
 
+/// The contact whose number has this blind index.
+///
+/// # Errors
+/// When the database fails.
+pub async fn by_index(db: &Db, number_ix: &str) -> Result<Option<Contact>, Error> {
+    Ok(db.query(sql::BY_NUMBER).bind(number_ix).optional().await?)
+}
+
 /// What was recorded of a contact, newest first, at most twenty.
 ///
 /// # Errors

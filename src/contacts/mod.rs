@@ -22,12 +22,12 @@ mod web_segment;
 pub use consent::{Consent, Halt, NewConsent, Source, Stopped, WORDING_CHARS_MAX, consents, lift, lift_opt_out, of_number, record, stop, stopped, stops};
 pub use keep::{Made, create, edit, find, merge};
 pub use list::{List, add, create as create_list, list, lists, lists_of, remove};
-pub use look::{Filter, Happened, Page, history, page};
+pub use look::{Filter, Happened, Page, by_index, history, page};
 pub use samples::demo_samples;
 pub use web_segment::api_doc as segments_api_doc;
 
 use crate::core::fault::Fault;
-use crate::core::id::{ContactId, ListId};
+use crate::core::id::{ContactId, ListId, StopId};
 use crate::core::number::Number;
 use crate::db::{Db, DbError, Tx};
 use crate::policy::{Act, On, Resource};
@@ -195,6 +195,16 @@ pub async fn is_stopped<A: Act>(tx: &mut Tx<A>, number_ix: &str) -> Result<bool,
     tx.query(sql::LOCK_NUMBER).bind(number_ix).execute().await?;
     let stops: i64 = tx.query(sql::STOPS).bind(number_ix).scalar().await?;
     Ok(stops > 0)
+}
+
+/// Is this stop in force, and the only one of its number? To be asked as [`is_stopped`] is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_only_stop<A: Act>(tx: &mut Tx<A>, number_ix: &str, stop: &StopId) -> Result<bool, StoreError> {
+    tx.query(sql::LOCK_NUMBER).bind(number_ix).execute().await?;
+    let sum: i64 = tx.query(sql::ONLY_STOP).bind(number_ix).bind(stop).scalar().await?;
+    Ok(sum == 1)
 }
 
 /// A number as it is shown: in international form.

@@ -59,6 +59,9 @@ pub const CONSENTS: &str = "select c.id, c.kind, c.source, c.wording, c.evidence
 
 pub const LOCK_NUMBER: &str = "insert into number_lock (number_ix) values ($1) on conflict (number_ix) do update set number_ix = excluded.number_ix";
 pub const STOPS: &str = "select count(*) from number_stop where number_ix = $1 and lifted_at is null";
+/// 1 when this is the only stop of a number in force.
+pub const ONLY_STOP: &str =
+    "select cast(coalesce(sum(case when id = $2 then 1 else 2 end), 0) as bigint) from number_stop where number_ix = $1 and lifted_at is null";
 pub const INSERT_STOP: &str =
     "insert into number_stop (id, number_ix, kind, source, masked, sealed, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 pub const LIFT: &str = "update number_stop set lifted_at = $3, last_audit_id = $1 where id = $2 and lifted_at is null";
@@ -125,6 +128,7 @@ pub const ALL: &[&str] = &[
     CONSENTS,
     LOCK_NUMBER,
     STOPS,
+    ONLY_STOP,
     INSERT_STOP,
     LIFT,
     STOP_IN_FORCE,

@@ -46,6 +46,10 @@ macro_rules! for_each_id {
         $then!(StopId, "stp");
         $then!(ImportId, "imp");
         $then!(InboundId, "inb");
+        $then!(ThreadId, "thr");
+        $then!(ThreadNoteId, "thn");
+        $then!(CannedId, "can");
+        $then!(MediaId, "med");
         $then!(RetentionId, "rtn");
         $then!(HoldId, "hld");
         $then!(PruneId, "prn");
@@ -64,6 +68,7 @@ macro_rules! for_each_id {
         $then!(RoutingId, "rtg");
         $then!(WebhookId, "whk");
         $then!(SegmentId, "sgm");
+        $then!(FileId, "itf");
     };
 }
 
@@ -216,7 +221,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (42, 42));
+        assert_eq!((prefixes.len(), kinds), (47, 47));
     }
 
     proptest! {

@@ -3,6 +3,7 @@
 pub mod address;
 pub mod clock;
 pub mod cookie;
+pub mod docx;
 pub mod dump;
 pub mod fault;
 pub mod folder;

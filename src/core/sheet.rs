@@ -48,6 +48,32 @@ pub fn csv_field(cell: &str, profile: Profile) -> String {
     }
 }
 
+/// Writes a row with its end of line.
+pub fn push_row(out: &mut String, cells: &[&str], profile: Profile) {
+    for (n, cell) in cells.iter().enumerate() {
+        if n > 0 {
+            out.push(',');
+        }
+        match profile {
+            Profile::Spreadsheet => push_quoted(out, &neutralise(cell)),
+            Profile::Machine if needs_quotes(cell) => push_quoted(out, cell),
+            Profile::Machine => out.push_str(cell),
+        }
+    }
+    out.push_str("\r\n");
+}
+
+fn push_quoted(out: &mut String, cell: &str) {
+    out.push('"');
+    for (n, part) in cell.split('"').enumerate() {
+        if n > 0 {
+            out.push_str("\"\"");
+        }
+        out.push_str(part);
+    }
+    out.push('"');
+}
+
 fn quoted(cell: &str) -> String {
     format!("\"{}\"", cell.replace('"', "\"\""))
 }
@@ -110,6 +136,16 @@ mod tests {
         for trigger in "=+-@|\t\r\n\0＝＋－＠".chars() {
             let cell = format!("{trigger}1+1");
             assert_eq!(neutralise(&cell), format!("'{cell}"), "{trigger:?}");
+        }
+    }
+
+    #[test]
+    fn a_row_is_made_of_its_fields() {
+        let cells = ["=1+1", "a \"b\"", "", "+14155552671", "two\nlines", " x"];
+        for profile in [Profile::Spreadsheet, Profile::Machine] {
+            let mut row = String::new();
+            push_row(&mut row, &cells, profile);
+            assert_eq!(row, cells.map(|cell| csv_field(cell, profile)).join(",") + "\r\n");
         }
     }
 

@@ -50,20 +50,27 @@ impl Xlsx {
         text.as_bytes().to_vec()
     }
 
-    /// One row; none when the sheet is full.
-    pub fn row(&mut self, cells: &[&str]) -> Option<Vec<u8>> {
+    /// Writes one row behind others; none when the sheet is full. What was written is told by [`Xlsx::count`].
+    pub fn push(&mut self, cells: &[&str], text: &mut String) -> Option<()> {
+        use std::fmt::Write as _;
         if self.rows >= ROWS_MAX {
             return None;
         }
         self.rows += 1;
-        let mut text = format!("<row r=\"{}\">", self.rows);
+        // Writing to a String cannot fail.
+        let _ = write!(text, "<row r=\"{}\">", self.rows);
         for cell in cells {
             text.push_str("<c t=\"inlineStr\" s=\"1\"><is><t xml:space=\"preserve\">");
-            escape(cell, &mut text);
+            escape(cell, text);
             text.push_str("</t></is></c>");
         }
         text.push_str("</row>");
-        Some(self.part(&text))
+        Some(())
+    }
+
+    /// These rows go out next.
+    pub fn count(&mut self, rows: &[u8]) {
+        self.zip.part(rows);
     }
 
     /// The end of the file.
@@ -111,8 +118,11 @@ mod tests {
     fn workbook() -> Vec<u8> {
         let mut book = Xlsx::default();
         let mut out = book.begin();
-        out.extend(book.row(&["a", "b"]).expect("room"));
-        out.extend(book.row(&CELLS).expect("room"));
+        let mut rows = String::new();
+        book.push(&["a", "b"], &mut rows).expect("room");
+        book.push(&CELLS, &mut rows).expect("room");
+        book.count(rows.as_bytes());
+        out.extend(rows.into_bytes());
         out.extend(book.end());
         out
     }
@@ -129,7 +139,7 @@ mod tests {
     #[test]
     fn a_sheet_is_full_at_its_limit_and_a_cell_is_cut_at_its_own() {
         let mut book = Xlsx { rows: ROWS_MAX, ..Xlsx::default() };
-        assert!(book.row(&["x"]).is_none());
+        assert!(book.push(&["x"], &mut String::new()).is_none());
         let mut out = String::new();
         escape(&"\u{1F600}".repeat(20_000), &mut out);
         assert_eq!(out.encode_utf16().count(), CELL_UNITS_MAX - 1, "no half of a character");

@@ -31,6 +31,22 @@ macro_rules! table {
     };
 }
 
+/// A table of values of intakes: an entry names the record, or the one it went into.
+macro_rules! of_intake {
+    ($name:literal, $key:literal) => {
+        Table {
+            name: $name,
+            rows: concat!(
+                "select t.",
+                $key,
+                " as key, r.merged_into as owner, t.last_audit_id, e.body, c.log, c.seq from ",
+                $name,
+                " t join intake_record r on r.id = t.record_id left join audit_event e on e.id = t.last_audit_id left join audit_chain c on c.event_id = t.last_audit_id"
+            ),
+        }
+    };
+}
+
 const TABLES: &[Table] = &[
     table!("person", "id", "id"),
     table!("person_role", "person_id", "person_id"),
@@ -59,6 +75,8 @@ const TABLES: &[Table] = &[
     table!("operational_plan", "id", "id"),
     table!("seal", "id", "id"),
     table!("seal_artifact", "evidence_id", "seal_id"),
+    table!("seal_document", "seal_id", "seal_id"),
+    table!("ssp_section", "section", "system_id"),
     table!("seal_grant", "id", "id"),
     table!("affirmation", "id", "id"),
     table!("contact", "id", "import_id"),
@@ -76,13 +94,22 @@ const TABLES: &[Table] = &[
     table!("routing", "id", "id"),
     table!("webhook", "id", "id"),
     table!("gateway", "name", "name"),
+    table!("thread", "id", "id"),
+    table!("thread_note", "id", "thread_id"),
+    table!("canned_reply", "id", "id"),
+    table!("auto_answer", "kind", "kind"),
     table!("template", "id", "id"),
     table!("template_text", "template_id", "template_id"),
     table!("campaign", "id", "id"),
     table!("campaign_recipient", "id", "campaign_id"),
-    table!("intake_record", "id", "id"),
-    table!("intake_value", "record_id", "record_id"),
-    table!("intake_note", "id", "record_id"),
+    // What went into another record goes with it, under the entry of that one.
+    Table {
+        name: "intake_record",
+        rows: "select t.id as key, coalesce(t.merged_into, t.id) as owner, t.last_audit_id, e.body, c.log, c.seq from intake_record t left join audit_event e on e.id = t.last_audit_id left join audit_chain c on c.event_id = t.last_audit_id",
+    },
+    of_intake!("intake_value", "record_id"),
+    of_intake!("intake_note", "record_id"),
+    of_intake!("intake_file", "record_id"),
     table!("intake_disclosure", "id", "record_id"),
     table!("intake_export", "id", "id"),
     table!("erasure", "subject", "subject"),

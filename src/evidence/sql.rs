@@ -29,7 +29,7 @@ pub const LOCK_SEAL: &str = "insert into fixed (name, value) values ('seal_lock'
 pub const SEALED: &str =
     "select seal_id, retain_until from seal_artifact where evidence_id = $1 and retain_until > $2 order by retain_until desc, seal_id limit 1";
 /// Is a file named by a live item, or by a seal whose time is not over?
-pub const NAMED: &str = "select (select count(*) from (select id from evidence where sha256 = $1 and deleted_at is null limit 1) e) + (select count(*) from (select place from seal_artifact where sha256 = $1 and retain_until > $2 limit 1) s)";
+pub const NAMED: &str = "select (select count(*) from (select id from evidence where sha256 = $1 and deleted_at is null limit 1) e) + (select count(*) from (select place from seal_artifact where sha256 = $1 and retain_until > $2 limit 1) s) + (select count(*) from (select id from intake_file where sha256 = $1 limit 1) f)";
 pub const UPLOAD_SEQ: &str = "select c.seq from audit_event e join audit_chain c on c.event_id = e.id where e.object_id = $1 and e.action = 'evidence.upload' and e.outcome = 'ok' and c.log = $2 order by e.id limit 1";
 
 /// A version with the names of those who had to do with it, as `Artifact` reads it.

@@ -124,6 +124,8 @@ pub enum Flaw {
     WrongPeriod,
     /// It waits for its approval.
     InReview,
+    /// An interview, a test or an examination without a file that only who recorded it speaks for.
+    Unconfirmed,
     /// It is a draft.
     Draft,
     /// A later version was approved, and is gone.
@@ -134,8 +136,17 @@ pub enum Flaw {
 
 impl Flaw {
     /// One of each.
-    pub const ALL: [Self; 8] =
-        [Self::Altered, Self::SelfApproved, Self::Expired { days: 1 }, Self::WrongPeriod, Self::InReview, Self::Draft, Self::Superseded, Self::Deleted];
+    pub const ALL: [Self; 9] = [
+        Self::Altered,
+        Self::SelfApproved,
+        Self::Expired { days: 1 },
+        Self::WrongPeriod,
+        Self::InReview,
+        Self::Unconfirmed,
+        Self::Draft,
+        Self::Superseded,
+        Self::Deleted,
+    ];
 
     /// The stable code; the text is `why-<code>`.
     #[must_use]
@@ -146,6 +157,7 @@ impl Flaw {
             Self::Expired { .. } => "expired",
             Self::WrongPeriod => "wrong_period",
             Self::InReview => "in_review",
+            Self::Unconfirmed => "unconfirmed",
             Self::Draft => "draft",
             Self::Superseded => "superseded",
             Self::Deleted => "evidence_deleted",
@@ -156,7 +168,7 @@ impl Flaw {
     #[must_use]
     pub const fn mends(self) -> &'static str {
         match self {
-            Self::InReview | Self::SelfApproved => "state",
+            Self::InReview | Self::SelfApproved | Self::Unconfirmed => "state",
             Self::Draft | Self::WrongPeriod => "about",
             Self::Expired { .. } | Self::Superseded | Self::Altered | Self::Deleted => "versions",
         }

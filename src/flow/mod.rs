@@ -46,6 +46,9 @@ const TEXTS: [&str; 15] = [
 /// What can be wrong with an answer.
 const WRONGS: [&str; 7] = ["name", "birth", "birth_none", "birth_year", "birth_future", "text", "long"];
 
+/// What a field cannot be called: these are parts of every record.
+const RESERVED: [&str; 4] = ["phone", "notes", "texts", "files"];
+
 /// What an answer must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -76,6 +79,10 @@ pub struct Question {
 
 fn chars_max() -> usize {
     1000
+}
+
+fn files_max() -> i64 {
+    5
 }
 
 /// One language of a flow: the words that are understood and the texts that are said.
@@ -143,6 +150,9 @@ pub struct Flow {
     pub open_max: i64,
     /// Conversations that one number may begin in a day.
     pub starts_per_day: i64,
+    /// Images and documents that a patient may send with a record.
+    #[serde(default = "files_max")]
+    pub files_max: i64,
     #[serde(rename = "question")]
     questions: Vec<Question>,
     #[serde(rename = "language")]
@@ -268,6 +278,7 @@ impl Flow {
             ("messages_max", i64::from(self.messages_max), 5, 500),
             ("open_max", self.open_max, 1, 10_000),
             ("starts_per_day", self.starts_per_day, 1, 100),
+            ("files_max", self.files_max, 0, 20),
         ] {
             say(!(least..=most).contains(&value), format!("`{name}` lies between {least} and {most}"));
         }
@@ -276,6 +287,7 @@ impl Flow {
         let mut seen = BTreeSet::new();
         for question in &self.questions {
             say(!plain(&question.field), format!("the field `{}` is made of a to z and `_`", question.field));
+            say(RESERVED.contains(&question.field.as_str()), format!("the field `{}` has another meaning", question.field));
             say(!seen.insert(&question.field), format!("the field `{}` is asked twice", question.field));
             say(!(1..=ANSWER_CHARS_MAX).contains(&question.chars_max), format!("`chars_max` of `{}` lies between 1 and {ANSWER_CHARS_MAX}", question.field));
         }

@@ -38,6 +38,8 @@ pub struct Session {
     pub display_name: String,
     /// Their zone.
     pub time_zone: String,
+    /// The size in which they read, `large` or `larger`; none for the ordinary one.
+    pub text_size: Option<String>,
     /// How far it has come.
     pub stage: Stage,
     /// They still have to enrol an authenticator.
@@ -200,6 +202,7 @@ struct Base<'a> {
     path: &'a str,
     now: Micros,
     time_zone: &'a str,
+    text_size: Option<&'a str>,
     viewer: Option<Viewer<'a>>,
     flash: Option<Flash>,
     banner: Option<String>,
@@ -290,6 +293,7 @@ impl Ctx {
             path: &self.seen.path,
             now: self.now(),
             time_zone: self.time_zone(),
+            text_size: self.session.as_ref().and_then(|s| s.text_size.as_deref()),
             viewer: self.viewer()?,
             flash: flash.map(|key| Flash { kind: "good", text: self.app.text(&format!("flash-text-{key}"), &[]) }),
             banner: self.banner(),

@@ -34,6 +34,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
             entry("seals", "/seals", "seal", &[Role::Contributor, Role::Compliance, Role::Assessor]),
             entry("contacts", "/contacts", "people", &[Role::Messaging]),
             entry("messages", "/messages", "message", &[Role::Messaging]),
+            entry("inbox", "/inbox", "phone", &[Role::Messaging]),
             entry("campaigns", "/campaigns", "campaign", &[Role::Messaging, Role::Compliance]),
             entry("intake", "/intake", "intake", &[Role::Intake]),
         ],

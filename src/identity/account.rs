@@ -116,6 +116,23 @@ pub async fn zone(db: &Db, permit: Permit<Settings>, person: &PersonId, zone: &s
     Ok(())
 }
 
+/// The sizes in which pages can be read, the ordinary one first.
+pub const TEXT_SIZES: [&str; 3] = ["normal", "large", "larger"];
+
+/// Sets the size in which one reads pages: a word of [`TEXT_SIZES`].
+///
+/// # Errors
+/// [`Error::State`] for a person who is gone; when the database fails.
+pub async fn text_size(db: &Db, permit: Permit<Settings>, person: &PersonId, size: &str) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    let kept = (size != TEXT_SIZES[0]).then(|| size.to_owned());
+    if tx.write(sql::SET_TEXT_SIZE).bind(person).bind(kept).execute().await? != 1 {
+        return Err(Error::State);
+    }
+    tx.commit(permit, Detail::ok().with("text_size", size)).await?;
+    Ok(())
+}
+
 async fn end_others<A: Act>(tx: &mut Tx<A>, person: &PersonId, keep: &SessionId, now: Micros) -> Result<(), Error> {
     tx.write(sql::END_OTHERS).bind(person).bind(keep).bind(now).execute().await?;
     Ok(())

@@ -49,6 +49,7 @@ impl IdentityDoor {
             username: found.username.clone(),
             display_name: found.display_name,
             time_zone: found.time_zone,
+            text_size: found.text_size,
             stage: if full { Stage::Full } else { Stage::Half },
             enrols: found.totp_at.is_none(),
             next: found.next,

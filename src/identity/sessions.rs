@@ -31,6 +31,8 @@ crate::row! {
         pub display_name: String,
         /// Zone.
         pub time_zone: String,
+        /// The size in which they read; none for the ordinary one.
+        pub text_size: Option<String>,
         /// When an authenticator was enrolled.
         pub totp_at: Option<i64>,
         /// Last seen.

@@ -18,6 +18,7 @@ pub const REHASH: &str =
     "update person set password_hash = $3, last_audit_id = $1 where id = $2 and password_hash = $4 and disabled_at is null and deleted_at is null";
 pub const HOLDS_PASSWORD: &str = "select id from person where id = $1 and password_hash = $2 and disabled_at is null and deleted_at is null";
 pub const SET_EMAIL: &str = "update person set email = $3, name_fold = $4, last_audit_id = $1 where id = $2 and deleted_at is null";
+pub const SET_TEXT_SIZE: &str = "update person set text_size = $3, last_audit_id = $1 where id = $2 and deleted_at is null";
 pub const SET_ZONE: &str = "update person set time_zone = $3, last_audit_id = $1 where id = $2 and deleted_at is null";
 pub const SET_TOTP: &str = "update person set totp_sealed = $3, totp_at = $4, totp_step = $5, last_audit_id = $1 where id = $2 and totp_at is null and disabled_at is null and deleted_at is null";
 pub const REPLACE_TOTP: &str = "update person set totp_sealed = $3, totp_at = $4, totp_step = $5, last_audit_id = $1 where id = $2 and totp_at = $6 and disabled_at is null and deleted_at is null";
@@ -49,7 +50,7 @@ pub const VOID_SETUP: &str = "update link set used_at = $2, last_audit_id = $1 w
 pub const OPEN_LINK: &str = "select expires_at from link where person_id = $1 and purpose = 'invite' and used_at is null order by made_at desc limit 1";
 
 pub const INSERT_SESSION: &str = "insert into session (id, secret_hash, person_id, stage, next, made_at, auth_at, expires_at, client_sealed, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
-pub const RESOLVE: &str = "select s.id, s.person_id, s.stage, s.next, s.auth_at, p.username, p.display_name, p.time_zone, p.totp_at, coalesce(seen.seen_at, s.made_at) as seen_at, (select string_agg(r.role, ' ' order by r.role) from person_role r where r.person_id = p.id and r.revoked_at is null) as roles from session s join person p on p.id = s.person_id left join session_seen seen on seen.session_id = s.id where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
+pub const RESOLVE: &str = "select s.id, s.person_id, s.stage, s.next, s.auth_at, p.username, p.display_name, p.time_zone, p.text_size, p.totp_at, coalesce(seen.seen_at, s.made_at) as seen_at, (select string_agg(r.role, ' ' order by r.role) from person_role r where r.person_id = p.id and r.revoked_at is null) as roles from session s join person p on p.id = s.person_id left join session_seen seen on seen.session_id = s.id where s.secret_hash = $1 and s.ended_at is null and s.expires_at > $2 and p.disabled_at is null and p.deleted_at is null";
 pub const END_SESSION: &str = "update session set ended_at = $3, last_audit_id = $1 where id = $2 and ended_at is null";
 pub const END_OF_PERSON: &str = "update session set ended_at = $3, last_audit_id = $1 where person_id = $2 and ended_at is null";
 pub const END_OTHERS: &str = "update session set ended_at = $4, last_audit_id = $1 where person_id = $2 and id <> $3 and ended_at is null";
@@ -100,6 +101,7 @@ pub const ALL: &[&str] = &[
     REHASH,
     HOLDS_PASSWORD,
     SET_EMAIL,
+    SET_TEXT_SIZE,
     SET_ZONE,
     SET_TOTP,
     REPLACE_TOTP,

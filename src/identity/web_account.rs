@@ -28,6 +28,7 @@ pub(super) fn routes() -> Routes {
     Routes::new()
         .get("/account", Rule::Signed, get_account)
         .post("/account/zone", Rule::Act("account.settings"), post_zone)
+        .post("/account/text", Rule::Act("account.settings"), post_text)
         .get("/account/password", Rule::Act("account.password"), get_password)
         .post("/account/password", Rule::Act("account.password"), post_password)
         .get("/account/email", Rule::Act("account.email"), get_email)
@@ -81,23 +82,31 @@ struct TokenRow {
 }
 
 #[derive(Serialize)]
+struct Size {
+    value: &'static str,
+    text: String,
+}
+
+#[derive(Serialize)]
 struct ShowPage {
     me: Me,
     sessions: Vec<SessionRow>,
     tokens: Vec<TokenRow>,
     may_make_tokens: bool,
     zones: Vec<String>,
+    sizes: Vec<Size>,
     form: FormState,
 }
 
 async fn get_account(Signed { ctx, .. }: Signed) -> Answer {
     let session = own(&ctx)?;
-    let form = FormState::default().keep("zone", session.time_zone.as_str());
-    let page = show_page(&ctx, &session, form).await?;
+    let page = show_page(&ctx, &session, FormState::default()).await?;
     ctx.page("account/show.html", page).await
 }
 
-async fn show_page(ctx: &Ctx, session: &Session, form: FormState) -> Result<ShowPage, http::Error> {
+async fn show_page(ctx: &Ctx, session: &Session, mut form: FormState) -> Result<ShowPage, http::Error> {
+    form.values.entry("zone".to_owned()).or_insert_with(|| session.time_zone.as_str().into());
+    form.values.entry("size".to_owned()).or_insert_with(|| session.text_size.as_deref().unwrap_or(account::TEXT_SIZES[0]).into());
     let (app, db) = (&ctx.app, &ctx.app.db);
     let person = me(ctx).await?;
     let recovery_left: i64 = db.query(sql::CODES_LEFT).bind(&person.id).scalar().await.context("count recovery codes")?;
@@ -130,6 +139,7 @@ async fn show_page(ctx: &Ctx, session: &Session, form: FormState) -> Result<Show
         tokens,
         may_make_tokens: app.policy.can::<CreateToken>(&ctx.actor, &OfPerson::token(None, &session.person)),
         zones,
+        sizes: account::TEXT_SIZES.map(|value| Size { value, text: app.text(&format!("text-size-{value}"), &[]) }).into(),
         form,
     })
 }
@@ -184,6 +194,22 @@ fn zones() -> &'static [String] {
         names.dedup();
         names
     })
+}
+
+async fn post_text(_: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
+    let session = own(&ctx)?;
+    let size = fields.one("size")?;
+    fields.finish()?;
+    let person = me(&ctx).await?;
+    let permit = ctx.permit::<Settings>(&person).await?;
+    if !account::TEXT_SIZES.contains(&size.as_str()) {
+        let mut form = FormState::default();
+        form.wrong("size", ctx.app.text("error-text-size", &[]));
+        let page = show_page(&ctx, &session, form).await?;
+        return ctx.again("account/show.html", page).await;
+    }
+    account::text_size(&ctx.app.db, permit, &person.id, &size).await.map_err(told)?;
+    Ok(ctx.go("/account", "text-saved"))
 }
 
 async fn post_zone(_: Signed, Posted { ctx, mut fields }: Posted) -> Answer {

@@ -1,10 +1,10 @@
 //! The beginning of a conversation, or of a form behind a single-use link.
-//! Must stay true: what one number and all together may begin is bounded; when too many are open the oldest goes first; a link
+//! Must stay true: what one number, new links too, and all together may begin is bounded; when too many are open the oldest goes first; a link
 //! says nothing of anybody.
 
 use super::hear::{Incoming, Prepared, Wrote};
 use super::{Brief, Error, Expire, end, link_ix, number_ix, place, seal, sender_ix, sql};
-use crate::core::clock::{HOUR, MINUTE};
+use crate::core::clock::{DAY, HOUR, MINUTE};
 use crate::core::id::IntakeId;
 use crate::db::{Db, DbError, Detail, Tx};
 use crate::flow::talk::{Phase, State as Talk, begin};
@@ -21,6 +21,7 @@ pub struct Beginning {
     channel: &'static str,
     number_ix: String,
     sender_ix: String,
+    starts_max: i64,
     link_ix: Option<String>,
     number: Vec<u8>,
     talk: Vec<u8>,
@@ -33,15 +34,15 @@ pub struct Beginning {
 /// # Errors
 /// When the database fails.
 async fn room(db: &Db, policy: &Policy, flow: &Flow, sender: &str) -> Result<bool, Error> {
-    let begun: i64 = db.query(sql::COUNT_BEGUN).bind(sender).bind(flow.starts_per_day).scalar().await?;
-    if begun >= flow.starts_per_day {
+    let begun: Option<(i64,)> = db.query(sql::BEGUN).bind(sender).optional().await?;
+    if begun.is_some_and(|(begun,)| begun >= flow.starts_per_day) {
         return Ok(false);
     }
     let open: i64 = db.query(sql::COUNT_OPEN).bind(flow.name.as_str()).bind(flow.open_max).scalar().await?;
     if open < flow.open_max {
         return Ok(true);
     }
-    let Some(oldest) = db.query(sql::OLDEST_OPEN).bind(flow.name.as_str()).optional().await? else { return Ok(true) };
+    let Some(oldest) = db.query(sql::OLDEST_OPEN).bind(flow.name.as_str()).optional().await? else { return Ok(false) };
     let permit = policy.permit::<Expire>(&Actor::system(), &crate::policy::Resource::on(&oldest)).map_err(|e| crate::core::fault::Fault::with("expire", e))?;
     match end::shred(db, permit, &oldest, "expired", "room").await {
         Ok(()) | Err(Error::Changed) => Ok(true),
@@ -92,6 +93,7 @@ pub async fn prepare(
         channel,
         number_ix: number_ix(db, e164),
         sender_ix: sender,
+        starts_max: flow.starts_per_day,
         link_ix: token.as_deref().map(|token| link_ix(db, token)),
         number: sealed,
         talk: seal(db, &id, "talk", &talk).await?,
@@ -109,6 +111,11 @@ impl Beginning {
         let kind = if self.link_ix.is_some() { "link" } else { "begun" };
         let detail = Detail::ok().with("flow", self.flow.as_str()).with("flow_version", self.flow_version).with("language", self.language.as_str());
         let detail = detail.with("channel", self.channel).with("step", kind);
+        let today = now - now.rem_euclid(DAY);
+        if tx.query(sql::BEGIN_ONE).bind(&self.sender_ix).bind(today).bind(self.starts_max).execute().await? != 1 {
+            return Err(Error::Changed);
+        }
+        tx.query(sql::FORGET_STARTS).bind(today).execute().await?;
         let there: Option<super::Record> = tx.query(sql::NEWEST_OF_NUMBER).bind(&self.number_ix).bind(self.channel).optional().await?;
         if let Some(there) = there.filter(|r| r.state == "open") {
             let Some(link) = &self.link_ix else { return Err(Error::Changed) };
@@ -116,7 +123,7 @@ impl Beginning {
             return if written == 1 { Ok((there.id, detail)) } else { Err(Error::Changed) };
         }
         let insert = tx.write(sql::INSERT).bind(&self.id).bind(&self.flow).bind(self.flow_version).bind(&self.language).bind(self.channel);
-        let insert = insert.bind(&self.number_ix).bind(&self.sender_ix).bind(self.link_ix.clone()).bind(self.number.clone()).bind(self.talk.clone());
+        let insert = insert.bind(&self.number_ix).bind(self.link_ix.clone()).bind(self.number.clone()).bind(self.talk.clone());
         let done = insert.bind(self.brief.clone()).bind(now).bind(now + self.lasts).execute().await.map_err(DbError::from);
         match done {
             Ok(_) => Ok((self.id.clone(), detail)),

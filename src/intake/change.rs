@@ -20,15 +20,22 @@ pub struct Correction<'a> {
     pub why: &'a str,
 }
 
+/// Is it there, and its own?
+pub(super) fn still(record: &Record) -> Result<(), Error> {
+    match () {
+        () if !record.is_there() => Err(Error::Gone),
+        () if record.merged_into.is_some() => Err(Error::Merged),
+        () => Ok(()),
+    }
+}
+
 /// Corrects a field from the version that was seen. What it was stays as an older version.
 ///
 /// # Errors
 /// [`Error::Answer`] with what is wrong; [`Error::Changed`] when somebody else was first; [`Error::Gone`].
 pub async fn correct(db: &Db, permit: Permit<Correct>, flow: &Flow, record: &Record, by: &PersonId, correction: Correction<'_>) -> Result<(), Error> {
     let Correction { field, text, why } = correction;
-    if !record.is_there() {
-        return Err(Error::Gone);
-    }
+    still(record)?;
     let question = flow.question(field).ok_or(Error::NotFound)?;
     let wrong = |key| Error::Answer(field.to_owned(), key);
     let value = flow.read(question, &record.language, text, super::day(db.clock().now())).map_err(wrong)?;
@@ -53,9 +60,7 @@ pub async fn correct(db: &Db, permit: Permit<Correct>, flow: &Flow, record: &Rec
 /// # Errors
 /// [`Error::Gone`].
 pub async fn note(db: &Db, permit: Permit<Note>, record: &Record, by: &PersonId, text: &str) -> Result<NoteId, Error> {
-    if !record.is_there() {
-        return Err(Error::Gone);
-    }
+    still(record)?;
     let id = NoteId::new(db.clock(), db.rng());
     let place = Place { table: "intake_note", row: id.as_str(), column: "sealed" };
     let sealed = db.vault().seal_padded(record.id.as_str(), &place, text.as_bytes()).await.map_err(DbError::from)?;
@@ -74,5 +79,6 @@ pub async fn note(db: &Db, permit: Permit<Note>, record: &Record, by: &PersonId,
 /// # Errors
 /// As [`end::shred`].
 pub async fn erase(db: &Db, permit: Permit<Erase>, record: &Record, why: &str) -> Result<(), Error> {
+    still(record)?;
     end::shred_with(db, permit, record, "erased", "staff", Detail::ok().personal("reason", why)).await
 }

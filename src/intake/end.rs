@@ -3,7 +3,7 @@
 //! brought back, is destroyed at the next round.
 
 use super::{Error, Expire, Record, number_ix, sql};
-use crate::core::clock::Micros;
+use crate::core::clock::{DAY, Micros};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::IntakeId;
 use crate::core::number::Number;
@@ -32,8 +32,11 @@ pub(super) async fn empty<A: Act>(tx: &mut Tx<A>, record: &Record, state: &str, 
     if erased != 1 {
         return Err(Error::Changed);
     }
-    tx.write(sql::EMPTY_VALUES).bind(&record.id).execute().await?;
-    tx.write(sql::EMPTY_NOTES).bind(&record.id).execute().await?;
+    tx.write(sql::ERASE_MERGED).bind(&record.id).bind(Some(reason.to_owned())).bind(now).execute().await?;
+    for empty in [sql::EMPTY_VALUES, sql::EMPTY_NOTES, sql::EMPTY_FILES] {
+        tx.write(empty).bind(&record.id).execute().await?;
+    }
+    tx.query(sql::FORGET_STARTS).bind(now - now.rem_euclid(DAY)).execute().await?;
     Ok(())
 }
 
@@ -79,7 +82,8 @@ pub async fn rest_of(db: &Db, policy: &Policy, number: &Number) -> Result<(), Er
         let page: Vec<Record> = db.query(sql::OF_NUMBER).bind(&index).bind(newest.as_str()).bind(100).all().await?;
         let Some(last) = page.last() else { break };
         last.id.as_str().clone_into(&mut newest);
-        for record in &page {
+        for record in page {
+            let record = &super::merge::whole(db, record).await?;
             let permit = policy.permit::<Expire>(&Actor::system(), &record.on()).map_err(|e| Fault::with("delete what a patient sent", e))?;
             match shred(db, permit, record, "deleted", "deleted").await {
                 Ok(()) | Err(Error::Changed | Error::Held | Error::Gone) => {}
@@ -90,11 +94,35 @@ pub async fn rest_of(db: &Db, policy: &Policy, number: &Number) -> Result<(), Er
     Ok(())
 }
 
+/// A conversation is over and a hold keeps it: a person takes it over, so that its number may begin another.
+///
+/// # Errors
+/// [`Error::Changed`] when it is no longer what it was.
+pub(super) async fn set_aside(db: &Db, permit: Permit<Expire>, record: &Record) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    let now = tx.now();
+    if tx.write(sql::SET_ASIDE).bind(&record.id).bind(record.version).bind(now).execute().await? != 1 {
+        return Err(Error::Changed);
+    }
+    tx.commit(permit, Detail::ok().because("legal_hold").with("flow", record.flow.as_str()).with("state", "handover")).await?;
+    Ok(())
+}
+
 /// Destroys the key of a record that was emptied.
 pub(super) async fn destroy(db: &Db, id: &IntakeId) {
-    if let Err(fault) = db.vault().destroy(id.as_str()).await {
+    if let Err(fault) = destroy_all(db, id).await {
         tracing::error!(fault = fault.chain(), "the key of an intake is not destroyed yet; it goes at the next round");
     }
+}
+
+/// With the keys of those that went into it.
+async fn destroy_all(db: &Db, id: &IntakeId) -> Result<(), Fault> {
+    db.vault().destroy(id.as_str()).await?;
+    let merged: Vec<Record> = db.query(sql::MERGED).bind(id).all().await.context("look for merged records")?;
+    for other in merged.iter().filter(|other| !other.is_there()) {
+        db.vault().destroy(other.id.as_str()).await?;
+    }
+    Ok(())
 }
 
 /// Shreds everything that is over at `now`. Gives how many went.

@@ -6,7 +6,7 @@
 use zeroize::Zeroizing;
 
 use super::begin::Beginning;
-use super::{Brief, Error, Expire, Record, end, gone_or, number_ix, person_ix, read, seal, seal_value, sql};
+use super::{Brief, Error, Expire, Record, TEXTS, end, gone_or, number_ix, person_ix, read, seal, seal_value, sql};
 use crate::contacts;
 use crate::core::clock::{DAY, HOUR, MINUTE, Micros};
 use crate::core::fault::Fault;
@@ -21,6 +21,8 @@ use crate::policy::{Act, Actor, On, Policy, Resource as _};
 const LISTENS_FOR: Micros = 15 * MINUTE;
 /// Bytes of a text that is read at all.
 const TEXT_BYTES_MAX: usize = 16 * 1024;
+/// Texts that a record takes after its conversation.
+const TEXTS_MAX: i64 = 100;
 
 /// A text that came in.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +60,7 @@ pub(super) enum Wrote {
     Begin(Box<Beginning>),
     Step(Box<Stepped>),
     Shred(Box<Record>, Did),
+    Text(Box<Record>, Vec<u8>),
 }
 
 /// A step of a record that is there.
@@ -85,10 +88,13 @@ pub(super) struct Stepped {
 pub async fn hear(db: &Db, policy: &Policy, flows: &Flows, incoming: &Incoming<'_>, public_url: &str) -> Result<Heard, Error> {
     let now = db.clock().now();
     let index = number_ix(db, incoming.number.e164());
+    let mut over = Vec::new();
     // What was filled in as a form is deleted by a text too.
     for channel in [incoming.channel, "web"] {
         let newest: Option<Record> = db.query(sql::NEWEST_OF_NUMBER).bind(&index).bind(channel).optional().await?;
         let Some(record) = newest else { continue };
+        // What went into another record is spoken of there.
+        let record = super::merge::whole(db, record).await?;
         let is_talk = record.state == "open" && channel != "web";
         if is_talk && record.expires_at <= now {
             expire(db, policy, &record).await?;
@@ -99,8 +105,14 @@ pub async fn hear(db: &Db, policy: &Policy, flows: &Flows, incoming: &Incoming<'
         if listens || talk::asks_delete(flow, &record.language, incoming.text) {
             return Ok(Heard::Step(Box::new(step(db, flow, record, incoming.text).await?)));
         }
+        over.push((record, flow));
     }
-    let Some((flow, language, how)) = flows.begun_by(incoming.text) else { return Ok(Heard::Nothing) };
+    let Some((flow, language, how)) = flows.begun_by(incoming.text) else {
+        return Ok(match added(db, over, incoming.text).await? {
+            Some(prepared) => Heard::Step(Box::new(prepared)),
+            None => Heard::Nothing,
+        });
+    };
     // To a number that is stopped nothing is said, not even this.
     if !contacts::of_number(db, &contacts::index_of(db, incoming.number.e164())).await.map_err(|e| Fault::with("look for a stop", e))?.is_empty() {
         return Ok(Heard::Nothing);
@@ -121,9 +133,36 @@ pub async fn hear(db: &Db, policy: &Policy, flows: &Flows, incoming: &Incoming<'
 async fn expire(db: &Db, policy: &Policy, record: &Record) -> Result<(), Error> {
     let permit = policy.permit::<Expire>(&Actor::system(), &record.on()).map_err(|e| Fault::with("expire an intake", e))?;
     match end::shred(db, permit, record, "expired", "session").await {
-        Ok(()) | Err(Error::Changed | Error::Held) => Ok(()),
+        Ok(()) | Err(Error::Changed) => Ok(()),
+        Err(Error::Held) => {
+            let permit = policy.permit::<Expire>(&Actor::system(), &record.on()).map_err(|e| Fault::with("set an intake aside", e))?;
+            end::set_aside(db, permit, record).await
+        }
         Err(error) => Err(error),
     }
+}
+
+/// A text after the conversation: it is the record's while a person has it, and for as long as a conversation may rest after
+/// the last answer. Then, and beyond a number, it is a message as any other.
+async fn added(db: &Db, over: Vec<(Record, &Flow)>, text: &str) -> Result<Option<Prepared>, Error> {
+    let now = db.clock().now();
+    let of_record = |(record, flow): &(Record, &Flow)| match record.state.as_str() {
+        "handover" => true,
+        "complete" => record.ended_at.is_some_and(|ended| ended + flow.session_hours * HOUR > now),
+        _ => false,
+    };
+    let Some((record, _)) = over.into_iter().find(of_record) else { return Ok(None) };
+    let kept: i64 = db.query(sql::COUNT_TEXTS).bind(&record.id).scalar().await?;
+    if kept >= TEXTS_MAX {
+        return Ok(None);
+    }
+    let sealed = seal_value(db, &record.id, TEXTS, record.version + 1, cut(text)).await?;
+    Ok(Some(Prepared { id: record.id.clone(), answer: String::new(), shreds: false, write: Wrote::Text(Box::new(record), sealed) }))
+}
+
+/// What of a text is read at all.
+fn cut(text: &str) -> &str {
+    &text[..text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_BYTES_MAX).last().unwrap_or(0)]
 }
 
 /// The open conversation of a number that says STOP: it ends, and everything of it goes.
@@ -143,8 +182,7 @@ async fn step(db: &Db, flow: &Flow, record: Record, text: &str) -> Result<Prepar
     let now = db.clock().now();
     let Some(before) = record.talk(db).await? else { return Err(Error::Changed) };
     // Nothing of it could be kept: what is too long is told by its beginning.
-    let cut = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= TEXT_BYTES_MAX).last().unwrap_or(0);
-    let turn = talk::step(flow, &record.language, &before, &text[..cut], super::day(now));
+    let turn = talk::step(flow, &record.language, &before, cut(text), super::day(now));
     if turn.did.shreds() && !end::is_held(db, &record.id).await? {
         return Ok(Prepared { id: record.id.clone(), answer: turn.answer, shreds: true, write: Wrote::Shred(Box::new(record), turn.did) });
     }
@@ -169,6 +207,7 @@ async fn stepped(db: &Db, flow: &Flow, record: Record, turn: Turn, held: bool) -
         _ if held || turn.did == Did::HandedOver => ("handover", true),
         Did::Completed => ("complete", true),
         _ if record.state == "handover" => ("handover", false),
+        _ if record.state == "merged" => ("merged", false),
         _ if was_over => ("complete", false),
         _ => ("open", false),
     };
@@ -238,6 +277,15 @@ impl Prepared {
         match &self.write {
             Wrote::Begin(beginning) => beginning.write(tx).await,
             Wrote::Step(step) => Ok((self.id.clone(), step.write(tx).await?)),
+            Wrote::Text(record, sealed) => {
+                let now = tx.now();
+                if tx.write(sql::TOUCH).bind(&record.id).bind(record.version).bind(now).execute().await? != 1 {
+                    return Err(Error::Changed);
+                }
+                let insert = tx.write(sql::INSERT_VALUE).bind(&record.id).bind(TEXTS).bind(record.version + 1).bind(Some(sealed.clone()));
+                insert.bind(super::by(None)).bind(now).execute().await?;
+                Ok((self.id.clone(), Detail::ok().with("step", "texted").with("flow", record.flow.as_str()).with("state", record.state.as_str())))
+            }
             Wrote::Shred(record, did) => {
                 end::empty(tx, record, did_state(*did), did.name()).await?;
                 Ok((self.id.clone(), Detail::ok().with("step", did.name()).with("flow", record.flow.as_str())))

@@ -6,17 +6,26 @@
 pub mod api;
 pub mod begin;
 pub mod change;
+mod chart;
 pub mod end;
-mod export;
+pub mod export;
+mod export_page;
+mod export_sheet;
+pub mod files;
 pub mod form;
 pub mod hear;
+pub mod merge;
 pub mod read;
 mod samples;
+mod sheets;
 pub mod sql;
 pub mod web;
 mod web_act;
 mod web_export;
+mod web_files;
 mod web_form;
+mod web_merge;
+mod web_print;
 
 pub use samples::demo_samples;
 use serde::{Deserialize, Serialize};
@@ -40,6 +49,10 @@ pub const NOTE_CHARS_MAX: usize = 2000;
 pub const PHONE: &str = "phone";
 /// What its notes are called.
 pub const NOTES: &str = "notes";
+/// What texts are called that came after the conversation.
+pub const TEXTS: &str = "texts";
+/// What is said of files in the account of a record.
+pub const FILES: &str = "files";
 /// What a field may be read for.
 pub const PURPOSES: [&str; 6] = ["treatment", "payment", "operations", "patient_request", "legal_duty", "other"];
 
@@ -58,6 +71,14 @@ crate::acts! {
     BreakGlass = "intake.break_glass" on On,
     /// Correct a field.
     Correct = "intake.correct" on On,
+    /// Make one record of two.
+    Merge = "intake.merge" on On,
+    /// Add a file to a record.
+    Attach = "intake.attach" on On,
+    /// Add a file by the form of a link, or by a message.
+    AttachSent = "intake.attach_sent" on On,
+    /// Print a whole record.
+    Print = "intake.print" on On,
     /// Write a note.
     Note = "intake.note" on On,
     /// Destroy a record.
@@ -68,6 +89,8 @@ crate::acts! {
     Export = "intake.export" on On,
     /// Export records as they are.
     ExportMachine = "intake.export_machine" on On,
+    /// Export records into a spreadsheet at Google.
+    ExportSheet = "intake.export_sheet" on On,
     /// Record what an export held.
     Exported = "intake.exported" on On,
 }
@@ -89,7 +112,8 @@ crate::row! {
         pub language: String,
         /// `sms`, `whatsapp` or `web`.
         pub channel: String,
-        /// `open`, `complete` or `handover`; after its end `declined`, `cancelled`, `deleted`, `expired` or `erased`.
+        /// `open`, `complete` or `handover`; `merged` into another; after its end `declined`,
+        /// `cancelled`, `deleted`, `expired` or `erased`.
         pub state: String,
         /// The number.
         pub number_sealed: Option<Vec<u8>>,
@@ -117,6 +141,10 @@ crate::row! {
         pub reason: Option<String>,
         /// When it was shredded.
         pub erased_at: Option<i64>,
+        /// The record it went into.
+        pub merged_into: Option<IntakeId>,
+        /// When.
+        pub merged_at: Option<i64>,
     }
 }
 
@@ -277,6 +305,21 @@ pub enum Error {
     /// It was destroyed.
     #[error("it was destroyed")]
     Gone,
+    /// It went into another record: whatever is done is done to that one.
+    #[error("it went into another record")]
+    Merged,
+    /// These two cannot become one.
+    #[error("the two records cannot become one")]
+    Unlike,
+    /// No more files are taken.
+    #[error("no more files are taken")]
+    Full,
+    /// The file is larger than what is taken.
+    #[error("the file is too large")]
+    TooLarge,
+    /// The file is of no kind that is taken.
+    #[error("the file is no image and no PDF")]
+    Kind,
     /// A legal hold stands against it.
     #[error("a legal hold stands against it")]
     Held,
@@ -286,6 +329,9 @@ pub enum Error {
     /// An answer is none: the field, and the key of the text that says why.
     #[error("an answer cannot be taken")]
     Answer(String, &'static str),
+    /// A spreadsheet was not written.
+    #[error(transparent)]
+    Sheets(sheets::SheetsError),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -3,13 +3,17 @@
 
 use zeroize::Zeroizing;
 
-use super::{Error, NOTES, PAGE_MAX, PHONE, PURPOSES, Record, gone_or, number_ix, person_ix, sql, value_row};
+use super::{Error, NOTES, PAGE_MAX, PHONE, PURPOSES, Record, TEXTS, gone_or, number_ix, person_ix, sql, value_row};
+use crate::core::clock::SECOND;
 use crate::core::id::{DisclosureId, IntakeId, NoteId, PersonId};
 use crate::db::{Db, DbError, Detail};
+use crate::http::templates::both_times;
 use crate::notices::Notice;
 use crate::policy::{Act, Permit};
 use crate::vault::{OpenError, Place};
 
+/// An act takes no longer.
+const MERGING_FOR: i64 = 5 * SECOND;
 /// Sorts after every record's id.
 const LAST: &str = "itk_g";
 
@@ -161,6 +165,22 @@ pub async fn reveal<A: Act>(
         return Err(Error::Gone);
     }
     let text = value(db, record, wanted).await?;
+    told(db, permit, record, by, wanted, kind, alarms, |detail| detail).await?;
+    Ok(text)
+}
+
+/// Enters that something of a record is read, unless it was destroyed in this moment; `more` is what else the entry says.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the entry")]
+pub(super) async fn told<A: Act>(
+    db: &Db,
+    permit: Permit<A>,
+    record: &Record,
+    by: &PersonId,
+    wanted: Wanted<'_>,
+    kind: &'static str,
+    alarms: Vec<Notice>,
+    more: impl FnOnce(Detail) -> Detail,
+) -> Result<(), Error> {
     let id = DisclosureId::new(db.clock(), db.rng());
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
@@ -175,10 +195,10 @@ pub async fn reveal<A: Act>(
     for alarm in alarms {
         alarm.insert(&mut tx).await?;
     }
-    let detail = Detail::ok().with("field", wanted.field).with("purpose", wanted.purpose).with("disclosure", id.as_str());
+    let detail = more(Detail::ok().with("field", wanted.field).with("purpose", wanted.purpose).with("disclosure", id.as_str()));
     let detail = if wanted.note.is_empty() { detail } else { detail.personal("note", wanted.note) };
     tx.commit(permit, if let Some(version) = wanted.version { detail.with("version", version) } else { detail }).await?;
-    Ok(text)
+    Ok(())
 }
 
 /// Enters that somebody tried to read without the right, and there was nothing; `alarms` leave with the entry. Otherwise numbers
@@ -196,7 +216,7 @@ pub async fn in_vain<A: Act>(db: &Db, permit: Permit<A>, number: &str, purpose: 
     Ok(())
 }
 
-async fn value(db: &Db, record: &Record, wanted: Wanted<'_>) -> Result<Zeroizing<String>, Error> {
+pub(super) async fn value(db: &Db, record: &Record, wanted: Wanted<'_>) -> Result<Zeroizing<String>, Error> {
     if wanted.field == PHONE {
         return record.number(db).await?.map(Zeroizing::new).ok_or(Error::NotFound);
     }
@@ -204,6 +224,9 @@ async fn value(db: &Db, record: &Record, wanted: Wanted<'_>) -> Result<Zeroizing
         let all = notes(db, record).await?;
         let text = all.iter().map(|(note, text)| format!("{}: {text}", note.person)).collect::<Vec<_>>().join("\n\n");
         return if all.is_empty() { Err(Error::NotFound) } else { Ok(Zeroizing::new(text)) };
+    }
+    if wanted.field == TEXTS && wanted.version.is_none() {
+        return texts(db, record).await;
     }
     let found = match wanted.version {
         None => latest(db, &record.id, wanted.field).await?,
@@ -216,19 +239,57 @@ async fn value(db: &Db, record: &Record, wanted: Wanted<'_>) -> Result<Zeroizing
     gone_or(open_value(db, &record.id, wanted.field, version, &sealed).await)?.ok_or(Error::Gone)
 }
 
-/// Who read what of a record, newest first: fields and exports, at most two hundred of each.
+crate::row! {
+    struct Text { version: i64, sealed: Option<Vec<u8>>, made_at: i64 }
+}
+
+/// What was texted after the conversation, oldest first, each with its time.
+async fn texts(db: &Db, record: &Record) -> Result<Zeroizing<String>, Error> {
+    let all: Vec<Text> = db.query(sql::TEXTS_OF).bind(&record.id).all().await?;
+    let mut out = Zeroizing::new(String::new());
+    for text in &all {
+        let Some(sealed) = &text.sealed else { return Err(Error::Gone) };
+        let said = gone_or(open_value(db, &record.id, TEXTS, text.version, sealed).await)?.ok_or(Error::Gone)?;
+        if !out.is_empty() {
+            out.push_str("\n\n");
+        }
+        out.push_str(&both_times(text.made_at, "UTC").0);
+        out.push_str(": ");
+        out.push_str(&said);
+    }
+    if all.is_empty() { Err(Error::NotFound) } else { Ok(out) }
+}
+
+/// Who read what of a record, of those that went into it, and of the one it went into since, newest first: fields and exports, at most two hundred of each.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn disclosures(db: &Db, record: &Record) -> Result<Vec<Disclosure>, Error> {
-    let mut all: Vec<Disclosure> = db.query(sql::DISCLOSURES).bind(&record.id).all().await?;
-    if let Some(ended) = record.ended_at {
-        let until = record.erased_at.unwrap_or(i64::MAX);
-        let exports: Vec<Disclosure> = db.query(sql::EXPORTS_OF).bind(ended).bind(record.flow.as_str()).bind(until).all().await?;
-        all.extend(exports);
+    let mut group: Vec<Record> = vec![record.clone()];
+    group.extend(db.query(sql::MERGED).bind(&record.id).all::<Record>().await?);
+    let mut all = Vec::new();
+    for one in &group {
+        told_of(db, one, 0, &mut all).await?;
+    }
+    if let (Some(into), Some(since)) = (&record.merged_into, record.merged_at)
+        && let Some(into) = find(db, into).await?
+    {
+        told_of(db, &into, since, &mut all).await?;
     }
     all.sort_by_key(|d| std::cmp::Reverse(d.made_at));
     Ok(all)
+}
+
+async fn told_of(db: &Db, record: &Record, since: i64, all: &mut Vec<Disclosure>) -> Result<(), Error> {
+    let read: Vec<Disclosure> = db.query(sql::DISCLOSURES).bind(&record.id).all().await?;
+    all.extend(read.into_iter().filter(|d| d.made_at >= since));
+    let Some(ended) = record.ended_at else { return Ok(()) };
+    // An export that began while it went into another may hold it: rather one too many than one too few.
+    let merged = record.merged_at.map(|at| at + MERGING_FOR);
+    let until = record.erased_at.into_iter().chain(merged).min().unwrap_or(i64::MAX);
+    let exports: Vec<Disclosure> = db.query(sql::EXPORTS_OF).bind(ended).bind(record.flow.as_str()).bind(until).all().await?;
+    all.extend(exports.into_iter().filter(|d| d.made_at >= since));
+    Ok(())
 }
 
 /// Notes of a record with what they say, newest first; those that were shredded are left out.

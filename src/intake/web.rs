@@ -6,9 +6,11 @@ use axum::extract::Path;
 use axum::http::{StatusCode, Uri};
 use serde::Serialize;
 
+use super::chart::{Bar, days};
 use super::read::{self, Look};
 use super::{Correct, Disclosures, Erase, Error, Export, List, Note, PURPOSES, Record, Reveal, STATES, intakes};
 use crate::core::clock::Micros;
+use crate::core::fault::Fault;
 use crate::core::id::IntakeId;
 use crate::core::number::Number;
 use crate::core::text::Line;
@@ -29,7 +31,10 @@ pub fn routes() -> Routes {
         .and(super::api::routes())
         .and(super::web_act::routes())
         .and(super::web_export::routes())
+        .and(super::web_files::routes())
         .and(super::web_form::routes())
+        .and(super::web_merge::routes())
+        .and(super::web_print::routes())
 }
 
 /// How an error of this slice is told when no form shows it.
@@ -40,6 +45,12 @@ pub fn told(error: Error) -> http::Error {
         Error::Changed | Error::Known => http::Error::conflict("state"),
         Error::Gone => http::Error::new(StatusCode::GONE, "intake_gone"),
         Error::Held => http::Error::conflict("intake_held"),
+        Error::Merged => http::Error::conflict("intake_merged"),
+        Error::Sheets(error) => Fault::with("write a spreadsheet", error).into(),
+        Error::Unlike => http::Error::conflict("intake_unlike"),
+        Error::Full => http::Error::conflict("intake_full"),
+        Error::TooLarge => http::Error::new(StatusCode::PAYLOAD_TOO_LARGE, "intake_file"),
+        Error::Kind => http::Error::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "intake_file"),
         Error::Answer(field, key) => http::Error::field(&field, key),
         Error::Db(error) => error.into(),
         Error::Fault(fault) => fault.into(),
@@ -91,7 +102,7 @@ pub(super) struct Row {
     expires_at: Micros,
 }
 
-async fn row(ctx: &Ctx, record: &Record) -> Result<Row, http::Error> {
+pub(super) async fn row(ctx: &Ctx, record: &Record) -> Result<Row, http::Error> {
     let brief = record.brief(&ctx.app.db).await?;
     Ok(Row {
         id: record.id.to_string(),
@@ -119,6 +130,10 @@ struct ListPage {
     older: Option<String>,
     filtered: bool,
     may_export: bool,
+    /// The last days; empty on other pages than the first.
+    days: Vec<Bar>,
+    /// Flows with data on health that may be held over WhatsApp.
+    whatsapp: Vec<String>,
     form: FormState,
 }
 
@@ -140,8 +155,10 @@ async fn list_page(ctx: &Ctx, look: &Look, after: Option<&IntakeId>, form: FormS
         newer: after.map(|_| href(None)),
         older,
         items,
+        days: if after.is_none() && !is_search && state.is_empty() { days(&ctx.app.db).await? } else { Vec::new() },
+        whatsapp: ctx.app.policies.flows.all().filter(|flow| flow.health && flow.whatsapp).map(|flow| flow.title.clone()).collect(),
         filtered: is_search || !state.is_empty() || !form.is_fine(),
-        states: STATES.into_iter().chain(["expired", "deleted", "cancelled", "declined", "erased"]).collect(),
+        states: STATES.into_iter().chain(["merged", "expired", "deleted", "cancelled", "declined", "erased"]).collect(),
         state,
         may_export: ctx.app.policy.can::<Export>(&ctx.actor, &intakes()),
         form,
@@ -242,6 +259,14 @@ pub(super) struct Shown {
 }
 
 #[derive(Debug, Serialize)]
+struct File {
+    id: String,
+    kind: String,
+    by: String,
+    at: Micros,
+}
+
+#[derive(Debug, Serialize)]
 struct ShowPage {
     item: Row,
     version: i64,
@@ -256,12 +281,18 @@ struct ShowPage {
     purposes: Vec<Choice>,
     changes: Vec<Change>,
     notes: Vec<Written>,
+    files: Vec<File>,
+    merged: Vec<String>,
+    merged_into: Option<String>,
     shown: Option<Shown>,
     held: bool,
     may_reveal: bool,
     may_correct: bool,
     may_note: bool,
     may_erase: bool,
+    may_attach: bool,
+    may_merge: bool,
+    may_print: bool,
     may_account: bool,
     form: FormState,
 }
@@ -269,7 +300,10 @@ struct ShowPage {
 async fn show_page(ctx: &Ctx, record: &Record, shown: Option<Shown>, form: FormState) -> Result<ShowPage, http::Error> {
     let (app, db, on) = (&ctx.app, &ctx.app.db, record.on());
     let flow = app.policies.flows.get(&record.flow);
-    let label = |field: &str| flow.map_or_else(|| field.to_owned(), |f| f.language("en").label(field).to_owned());
+    let label = |field: &str| match field {
+        super::TEXTS => app.text("intake-texts", &[]),
+        field => flow.map_or_else(|| field.to_owned(), |f| f.language("en").label(field).to_owned()),
+    };
     let versions = read::versions(db, &record.id).await?;
     let patient = app.text("intake-by-patient", &[]);
     let changes = versions.iter().map(|v| Change {
@@ -286,11 +320,30 @@ async fn show_page(ctx: &Ctx, record: &Record, shown: Option<Shown>, form: FormS
     if record.number_sealed.is_some() {
         readable.push(Choice { value: super::PHONE.into(), text: app.text("intake-phone", &[]) });
     }
+    if versions.iter().any(|v| v.field == super::TEXTS) {
+        readable.push(Choice { value: super::TEXTS.into(), text: app.text("intake-texts", &[]) });
+    }
     if !notes.is_empty() {
         readable.push(Choice { value: super::NOTES.into(), text: app.text("intake-notes", &[]) });
     }
     let there = record.is_there();
+    // What went into another record is changed there.
+    let own = there && record.merged_into.is_none();
+    let files = super::files::list(db, record).await?.into_iter().map(|file| File {
+        id: file.id.to_string(),
+        kind: if file.kind == "application/pdf" { app.text("intake-file-pdf", &[]) } else { app.text("intake-file-image", &[]) },
+        by: file.person.unwrap_or_else(|| patient.clone()),
+        at: file.made_at,
+    });
+    let files: Vec<File> = files.collect();
+    let is_over = matches!(record.state.as_str(), "complete" | "handover");
     Ok(ShowPage {
+        files,
+        merged: super::merge::merged(db, record).await?.iter().map(ToString::to_string).collect(),
+        merged_into: record.merged_into.as_ref().map(ToString::to_string),
+        may_attach: own && app.policy.can::<super::Attach>(&ctx.actor, &on),
+        may_print: there && !readable.is_empty() && flow.is_some() && has_role(ctx, "intake.print"),
+        may_merge: own && is_over && flow.is_some() && has_role(ctx, "intake.merge"),
         item: row(ctx, record).await?,
         version: record.version,
         there,
@@ -305,14 +358,19 @@ async fn show_page(ctx: &Ctx, record: &Record, shown: Option<Shown>, form: FormS
         shown,
         held: there && super::end::is_held(db, &record.id).await?,
         may_reveal: there && !readable.is_empty() && app.policy.can::<Reveal>(&ctx.actor, &on),
-        may_correct: there && flow.is_some() && app.policy.can::<Correct>(&ctx.actor, &on),
-        may_note: there && app.policy.can::<Note>(&ctx.actor, &on),
-        may_erase: there && app.policy.can::<Erase>(&ctx.actor, &on),
+        may_correct: own && flow.is_some() && app.policy.can::<Correct>(&ctx.actor, &on),
+        may_note: own && app.policy.can::<Note>(&ctx.actor, &on),
+        may_erase: own && app.policy.can::<Erase>(&ctx.actor, &on),
         may_account: app.policy.can::<Disclosures>(&ctx.actor, &on),
         fields,
         readable,
         form,
     })
+}
+
+/// Whether a role has the act; whether it is fresh is asked when it is done.
+pub(super) fn has_role(ctx: &Ctx, act: &str) -> bool {
+    ctx.app.policy.rules().any(|(name, rule)| name == act && Role::ALL.iter().any(|role| ctx.actor.has(*role) && rule.allow.iter().any(|a| a == role.name())))
 }
 
 async fn get_record(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
@@ -365,6 +423,8 @@ async fn get_disclosures(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> 
     let label = |field: &str| match field {
         super::PHONE => app.text("intake-phone", &[]),
         super::NOTES => app.text("intake-notes", &[]),
+        super::TEXTS => app.text("intake-texts", &[]),
+        super::FILES => app.text("intake-files", &[]),
         field => flow.map_or_else(|| field.to_owned(), |f| f.language("en").label(field).to_owned()),
     };
     let log = db.log().0;

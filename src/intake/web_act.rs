@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::read::{Look, Wanted, in_vain, page, reveal};
 use super::web::{Choice, Shown, allowed, fields_of, permitted, purposes, show_again, show_with};
-use super::{BreakGlass, Correct, Erase, Error, NOTE_CHARS_MAX, NOTES, Note, PHONE, PURPOSES, Record, Reveal, change, intakes};
+use super::{BreakGlass, Correct, Erase, Error, NOTE_CHARS_MAX, NOTES, Note, PHONE, PURPOSES, Record, Reveal, TEXTS, change, intakes};
 use crate::core::number::Number;
 use crate::core::text::Paragraph;
 use crate::db::DbError;
@@ -32,7 +32,7 @@ pub(super) fn routes() -> Routes {
 }
 
 /// Takes purpose and words; the words are needed where the purpose is another, and where a glass is broken.
-fn take_purpose(ctx: &Ctx, fields: &mut Fields, form: &mut FormState, always: bool) -> Result<(&'static str, String), http::Error> {
+pub(super) fn take_purpose(ctx: &Ctx, fields: &mut Fields, form: &mut FormState, always: bool) -> Result<(&'static str, String), http::Error> {
     let (purpose, note) = (fields.one("purpose")?, fields.optional("note")?.unwrap_or_default());
     let known = PURPOSES.into_iter().find(|p| *p == purpose);
     *form = std::mem::take(form).keep("purpose", purpose.as_str()).keep("note", note.as_str());
@@ -52,6 +52,7 @@ fn label_of(ctx: &Ctx, record: &Record, field: &str) -> Option<String> {
     match field {
         PHONE => Some(ctx.app.text("intake-phone", &[])),
         NOTES => Some(ctx.app.text("intake-notes", &[])),
+        TEXTS => Some(ctx.app.text("intake-texts", &[])),
         field => fields_of(ctx.app.policies.flows.get(&record.flow), "en").into_iter().find(|f| f.value == field).map(|f| f.text),
     }
 }

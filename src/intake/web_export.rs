@@ -6,21 +6,23 @@ use axum::http::Uri;
 use serde::Serialize;
 
 use super::export::{Format, Wanted, begin};
-use super::web::{Choice, fields_of, permitted, purposes};
-use super::{Export, ExportMachine, NOTE_CHARS_MAX, PHONE, PURPOSES, intakes};
+use super::export_sheet;
+use super::web::{Choice, fields_of, has_role, permitted, purposes};
+use super::{Error, Export, ExportMachine, ExportSheet, NOTE_CHARS_MAX, PHONE, PURPOSES, intakes};
 use crate::core::clock::{DAY, Micros};
+use crate::core::fault::chain_of;
 use crate::core::text::Paragraph;
 use crate::http::form::{Fields, FormState};
 use crate::http::headers::{IsDownload, IsPrivate};
 use crate::http::{self, Answer, Ctx, Posted, Routes, Rule, Signed};
-use crate::policy::{On, Role};
+use crate::policy::On;
 
 pub(super) fn routes() -> Routes {
-    Routes::new().get("/intake/export", Rule::Act("intake.export"), get_export).post("/intake/export", Rule::Act("intake.export"), post_export).post(
-        "/intake/export/machine",
-        Rule::Act("intake.export_machine"),
-        post_machine,
-    )
+    Routes::new()
+        .get("/intake/export", Rule::Act("intake.export"), get_export)
+        .post("/intake/export", Rule::Act("intake.export"), post_export)
+        .post("/intake/export/machine", Rule::Act("intake.export_machine"), post_machine)
+        .post("/intake/export/sheet", Rule::Act("intake.export_sheet"), post_sheet)
 }
 
 #[derive(Debug, Serialize)]
@@ -42,6 +44,8 @@ struct ExportPage {
     flows: Vec<Flow>,
     purposes: Vec<Choice>,
     may_machine: bool,
+    /// Spreadsheets that the settings name.
+    spreadsheets: Vec<String>,
     form: FormState,
 }
 
@@ -56,11 +60,15 @@ fn page(ctx: &Ctx, chosen: &[String], form: FormState) -> ExportPage {
             .chain([column(PHONE.to_owned(), ctx.app.text("intake-phone", &[]))])
             .collect(),
     };
-    // Whether the role has the act; whether it is fresh is asked when it is done.
-    let may_machine = ctx.app.policy.rules().any(|(name, rule)| {
-        name == "intake.export_machine" && Role::ALL.iter().any(|role| ctx.actor.has(*role) && rule.allow.iter().any(|a| a == role.name()))
-    });
-    ExportPage { flows: ctx.app.policies.flows.all().map(flow).collect(), purposes: purposes(&ctx.app), may_machine, form }
+    let may_machine = has_role(ctx, "intake.export_machine");
+    let spreadsheets = ctx.app.config.sheets.as_ref().filter(|_| has_role(ctx, "intake.export_sheet")).map(|s| s.spreadsheets.clone());
+    ExportPage {
+        spreadsheets: spreadsheets.unwrap_or_default(),
+        flows: ctx.app.policies.flows.all().map(flow).collect(),
+        purposes: purposes(&ctx.app),
+        may_machine,
+        form,
+    }
 }
 
 async fn get_export(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
@@ -76,11 +84,13 @@ fn start_of(day: jiff::civil::Date) -> Micros {
 }
 
 /// Reads the form; what is wrong with it is noted there.
-fn wanted(ctx: &Ctx, mut fields: Fields, machine: bool) -> Result<(Option<Wanted>, Vec<String>, FormState), http::Error> {
+fn wanted(ctx: &Ctx, mut fields: Fields, as_what: Option<Format>) -> Result<(Option<Wanted>, Vec<String>, FormState), http::Error> {
     let text = |key: &str| ctx.app.text(key, &[]);
     let mut one = |name: &str| Ok::<_, http::Error>(fields.optional(name)?.unwrap_or_default().trim().to_owned());
     let (flow, from, to, purpose, note) = (one("flow")?, one("from")?, one("to")?, one("purpose")?, one("note")?);
     let xlsx = one("format")? == "xlsx";
+    // Beside the other buttons of the form it says nothing.
+    one("spreadsheet")?;
     let columns = fields.many("columns");
     fields.finish()?;
     let mut form = FormState::default();
@@ -110,20 +120,14 @@ fn wanted(ctx: &Ctx, mut fields: Fields, machine: bool) -> Result<(Option<Wanted
         form.wrong("note", ctx.app.text("intake-note-missing", &[("max", &NOTE_CHARS_MAX.to_string())]));
     }
     let (true, Some(from), Some(to), Some(purpose), Ok(note)) = (form.is_fine(), from, to, purpose, words) else { return Ok((None, columns, form)) };
-    let format = if machine {
-        Format::Machine
-    } else if xlsx {
-        Format::Xlsx
-    } else {
-        Format::Csv
-    };
+    let format = as_what.unwrap_or(if xlsx { Format::Xlsx } else { Format::Csv });
     let wanted = Wanted { flow, from: start_of(from), to: start_of(to) + DAY, fields: columns.clone(), purpose, note, format };
     Ok((Some(wanted), columns, form))
 }
 
 async fn post_export(Signed { person, .. }: Signed, Posted { ctx, fields }: Posted) -> Answer {
     let permit = permitted::<Export>(&ctx, &On::any("intake_export")).await?;
-    let (found, columns, form) = wanted(&ctx, fields, false)?;
+    let (found, columns, form) = wanted(&ctx, fields, None)?;
     let Some(wanted) = found else {
         let page = page(&ctx, &columns, form);
         return ctx.again("intake/export.html", page).await;
@@ -133,12 +137,40 @@ async fn post_export(Signed { person, .. }: Signed, Posted { ctx, fields }: Post
 
 async fn post_machine(Signed { person, .. }: Signed, Posted { ctx, fields }: Posted) -> Answer {
     let permit = permitted::<ExportMachine>(&ctx, &On::any("intake_export")).await?;
-    let (found, columns, form) = wanted(&ctx, fields, true)?;
+    let (found, columns, form) = wanted(&ctx, fields, Some(Format::Machine))?;
     let Some(wanted) = found else {
         let page = page(&ctx, &columns, form);
         return ctx.again("intake/export.html", page).await;
     };
     Ok(download(begin(&ctx.app, permit, &person, wanted).await?))
+}
+
+/// Into a spreadsheet that the settings name; the page says what became of it.
+async fn post_sheet(Signed { person, .. }: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
+    let permit = permitted::<ExportSheet>(&ctx, &On::any("intake_export")).await?;
+    let Some(settings) = &ctx.app.config.sheets else { return Err(http::Error::not_found()) };
+    let spreadsheet = fields.one("spreadsheet")?;
+    if !settings.spreadsheets.contains(&spreadsheet) {
+        return Err(http::Error::field("spreadsheet", "is none that the settings name"));
+    }
+    let (found, columns, mut form) = wanted(&ctx, fields, Some(Format::Sheet))?;
+    let failed = match found {
+        None => None,
+        Some(wanted) => match export_sheet::export(&ctx.app, permit, &person, wanted, settings, &spreadsheet).await {
+            Ok(_) => return Ok(ctx.go("/intake/export", "intake-sheet")),
+            Err(Error::Sheets(error)) => {
+                tracing::warn!(fault = chain_of(&error), "a spreadsheet was not written");
+                Some("intake-sheet-failed")
+            }
+            Err(Error::Full) => Some("intake-sheet-full"),
+            Err(error) => return Err(error.into()),
+        },
+    };
+    if let Some(key) = failed {
+        form.wrong("spreadsheet", ctx.app.text(key, &[]));
+    }
+    let page = page(&ctx, &columns, form);
+    ctx.again("intake/export.html", page).await
 }
 
 fn download(mut response: axum::response::Response) -> axum::response::Response {

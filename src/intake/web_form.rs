@@ -9,7 +9,7 @@ use axum::response::Response;
 use serde::Serialize;
 
 use super::form::{answers, find, submit};
-use super::{Record, Submit};
+use super::{Record, Submit, files};
 use crate::flow::{Flow, Kind};
 use crate::http::form::FormState;
 use crate::http::headers::IsPrivate;
@@ -39,10 +39,15 @@ struct FormPage {
     thanks: String,
     action: String,
     questions: Vec<Question>,
+    /// Files that were added, and how many there may be.
+    files: usize,
+    files_max: i64,
+    added: bool,
     form: FormState,
 }
 
-fn page(flow: &Flow, record: &Record, token: &str, done: bool, form: FormState) -> FormPage {
+async fn page(ctx: &Ctx, flow: &Flow, record: &Record, token: &str, done: bool, form: FormState) -> Result<FormPage, http::Error> {
+    let files = if done || flow.files_max == 0 { 0 } else { files::list(&ctx.app.db, record).await?.len() };
     let words = flow.language(&record.language);
     let question = |q: &crate::flow::Question| Question {
         field: q.field.clone(),
@@ -51,7 +56,10 @@ fn page(flow: &Flow, record: &Record, token: &str, done: bool, form: FormState) 
         long: q.kind == Kind::Text,
         optional: q.skip,
     };
-    FormPage {
+    Ok(FormPage {
+        files,
+        files_max: flow.files_max,
+        added: false,
         done,
         title: flow.title.clone(),
         language: record.language.clone(),
@@ -61,11 +69,18 @@ fn page(flow: &Flow, record: &Record, token: &str, done: bool, form: FormState) 
         action: format!("/intake/form/{token}"),
         questions: flow.questions().iter().map(question).collect(),
         form,
-    }
+    })
+}
+
+/// The form again, after a file was sent with it.
+pub(super) async fn again(ctx: &Ctx, flow: &Flow, record: &Record, token: &str, form: FormState, added: bool) -> Answer {
+    let page = FormPage { added, ..page(ctx, flow, record, token, false, form).await? };
+    let answer = if added { ctx.page("intake/form.html", page).await } else { ctx.again("intake/form.html", page).await };
+    Ok(private(answer?))
 }
 
 /// The open record of a link and its flow.
-async fn named<'a>(ctx: &'a Ctx, token: &str) -> Result<(Record, &'a Flow), http::Error> {
+pub(super) async fn named<'a>(ctx: &'a Ctx, token: &str) -> Result<(Record, &'a Flow), http::Error> {
     let record = find(&ctx.app.db, token).await?.ok_or_else(http::Error::not_found)?;
     let flow = ctx.app.policies.flows.get(&record.flow).filter(|f| f.web).ok_or_else(http::Error::not_found)?;
     Ok((record, flow))
@@ -78,7 +93,7 @@ fn private(mut response: Response) -> Response {
 
 async fn get_form(ctx: Ctx, Path(token): Path<String>) -> Answer {
     let (record, flow) = named(&ctx, &token).await?;
-    let page = page(flow, &record, &token, false, FormState::default());
+    let page = page(&ctx, flow, &record, &token, false, FormState::default()).await?;
     Ok(private(ctx.page("intake/form.html", page).await?))
 }
 
@@ -103,11 +118,11 @@ async fn post_form(Path(token): Path<String>, Posted { ctx, mut fields }: Posted
         form.wrong(field, words.wrong(key));
     }
     let (Ok(read), true) = (read, form.is_fine()) else {
-        let page = page(flow, &record, &token, false, form);
+        let page = page(&ctx, flow, &record, &token, false, form).await?;
         return Ok(private(ctx.again("intake/form.html", page).await?));
     };
     let permit = ctx.permit::<Submit>(&record.on()).await?;
     submit(&ctx.app.db, permit, flow, &record, &read).await?;
-    let page = page(flow, &record, &token, true, FormState::default());
+    let page = page(&ctx, flow, &record, &token, true, FormState::default()).await?;
     Ok(private(ctx.page("intake/form.html", page).await?))
 }

@@ -101,7 +101,8 @@ async fn take(app: &App, actor: &Actor, incoming: &Incoming<'_>, prepared: &Prep
         return Ok(Talked::Not);
     }
     let insert = tx.write(sql::INSERT_INBOUND).bind(&id).bind(incoming.gateway).bind(incoming.key()).bind("intake").bind(None::<String>);
-    let insert = insert.bind(None::<Vec<u8>>).bind(incoming.provider_id).bind(None::<String>).bind(now).execute().await.map_err(DbError::from);
+    let insert =
+        insert.bind(None::<Vec<u8>>).bind(incoming.provider_id).bind(None::<String>).bind(now).bind(None::<String>).execute().await.map_err(DbError::from);
     match insert {
         Ok(_) => {}
         Err(error) if error.is_unique() => return Err(intake::Error::Known),

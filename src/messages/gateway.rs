@@ -42,8 +42,10 @@ const KEPT_FOR: Micros = 7 * DAY;
 pub struct Outgoing {
     /// Our own id, for the gateway's reports.
     pub message: MessageId,
-    /// E.164.
+    /// E.164; in a conversation the address of the other side.
     pub to: String,
+    /// The address here that it leaves by, in a conversation; else the gateway's own.
+    pub from: Option<String>,
     /// What it says.
     pub text: String,
     /// How long it may wait on its way, in seconds; as long as the gateway likes when not said.
@@ -110,8 +112,10 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
 pub struct Sought {
     /// Our own id.
     pub message: MessageId,
-    /// E.164.
+    /// As it was handed over.
     pub to: String,
+    /// As it was handed over.
+    pub from: Option<String>,
     /// What it says.
     pub text: String,
     /// When it was handed over.
@@ -406,7 +410,7 @@ mod tests {
     #[test]
     fn a_message_on_its_way_out_shows_neither_number_nor_text() {
         let message = MessageId::mint(1, None, [0; 10]);
-        let shown = format!("{:?}", Outgoing { message, to: "+14155552671".into(), text: "a secret".into(), valid_secs: None });
+        let shown = format!("{:?}", Outgoing { message, to: "+14155552671".into(), from: None, text: "a secret".into(), valid_secs: None });
         assert!(!shown.contains("4155") && !shown.contains("secret"), "{shown}");
     }
 }

@@ -9,7 +9,8 @@ use axum::response::IntoResponse as _;
 
 use super::Receive;
 use super::converse::{Talked, converse};
-use super::inbound::{self, Incoming, Told, Wish};
+use super::gateway;
+use super::inbound::{self, Beside, Incoming, Told, Wish};
 use super::signature::{Received, is_signed};
 use super::web::told;
 use crate::config::Twilio;
@@ -127,7 +128,12 @@ async fn message(app: &App, ctx: &Ctx, form: &Form) -> Answer {
         Talked::Known => String::new(),
         talked @ (Talked::Not | Talked::Refused(_)) => {
             let permit = app.policy.permit::<Receive>(&actor(ctx), &inbound::events())?;
-            let is_new = inbound::receive(&app.db, permit, &incoming).await.map_err(told)?;
+            // An answer leaves by the account that the message came to, when that sends.
+            let names = gateway::names(&app.config);
+            let answers_by = if names.contains(&NAME) { Some(NAME) } else { names.first().copied() };
+            let beside = Beside { answers_by, ..Beside::default() };
+            let is_new = inbound::receive_with(&app.db, permit, &incoming, &beside).await.map_err(told)?;
+            app.work.notify_one();
             if let Talked::Refused(text) = talked
                 && is_new
             {

@@ -4,70 +4,21 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::answer::{self, Answer};
 use super::converse::channel_of;
+use super::outbox::Whom;
+use super::thread::{self, Word};
+pub use super::wish::Wish;
 use super::{Error, Receive, sql};
 use crate::contacts::{self, Halt};
+use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::InboundId;
+use crate::core::id::{InboundId, ThreadId};
 use crate::core::number::{Kinds, Number};
-use crate::db::{Db, DbError, Detail};
+use crate::db::{Db, DbError, Detail, Tx};
 use crate::intake;
 use crate::policy::{On, Permit};
-use crate::vault::Place;
-
-/// What the sender of a message asks for beyond what it says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wish {
-    /// No more messages.
-    Stop,
-    /// Messages again.
-    Start,
-    /// To know who this is.
-    Help,
-}
-
-impl Wish {
-    /// The stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Stop => "stop",
-            Self::Start => "start",
-            Self::Help => "help",
-        }
-    }
-
-    /// Reads a text: one of the words that count everywhere, whatever its case and what stands around it.
-    #[must_use]
-    pub fn of(text: &str) -> Option<Self> {
-        const STOP: [&str; 17] = [
-            "stop",
-            "stopall",
-            "unsubscribe",
-            "unsub",
-            "cancel",
-            "end",
-            "quit",
-            "revoke",
-            "optout",
-            "stop2quit",
-            "stopquit",
-            "stoptoquit",
-            "removeme",
-            "losemynumber",
-            "deletemynumber",
-            "dontcontactme",
-            "stopthesemessages",
-        ];
-        let word: String = text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).take(40).collect();
-        match word.as_str() {
-            "start" | "unstop" | "yes" => Some(Self::Start),
-            "help" | "info" => Some(Self::Help),
-            word if STOP.contains(&word) || word == "ioptout" || word == "stopplease" || word == "pleasestop" => Some(Self::Stop),
-            _ => None,
-        }
-    }
-}
+use crate::vault::{OpenError, Place};
 
 /// A message that came in.
 #[derive(Clone, Debug)]
@@ -95,7 +46,7 @@ impl Incoming<'_> {
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize)]
 struct Content<'a> {
     from: &'a str,
     to: &'a str,
@@ -106,10 +57,31 @@ pub(super) fn place(id: &InboundId) -> Place<'_> {
     Place { table: "inbound_event", row: id.as_str(), column: "sealed" }
 }
 
+/// The text of a message that came in.
+pub(super) async fn text_of(db: &Db, id: &InboundId, sealed: &[u8]) -> Result<String, OpenError> {
+    let plain = db.vault().unseal(&place(id), sealed).await?;
+    let content: Owned = serde_json::from_slice(&plain).context("read an inbound message")?;
+    Ok(content.text)
+}
+
+#[derive(Deserialize)]
+struct Owned {
+    text: String,
+}
+
 /// The number of an address, when it has one.
 pub(super) fn number_of(address: &str) -> Option<Number> {
     let bare = address.strip_prefix("whatsapp:").unwrap_or(address);
     if bare.starts_with('+') { Number::parse_of(bare, None, Kinds { voip: true }).ok() } else { None }
+}
+
+/// What is known of a message that came in beside what it says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Beside<'a> {
+    /// When it was said, when that is not now.
+    pub said_at: Option<Micros>,
+    /// The gateway that an answer goes out by; without one that which it came by.
+    pub answers_by: Option<&'a str>,
 }
 
 /// Keeps a message, and does what it asks for. False when it was kept before.
@@ -117,6 +89,14 @@ pub(super) fn number_of(address: &str) -> Option<Number> {
 /// # Errors
 /// When the database fails.
 pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) -> Result<bool, Error> {
+    receive_with(db, permit, incoming, &Beside::default()).await
+}
+
+/// The same with what is known beside it.
+///
+/// # Errors
+/// As [`receive`].
+pub async fn receive_with(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>, beside: &Beside<'_>) -> Result<bool, Error> {
     let key = incoming.key();
     if is_known(db, incoming.gateway, &key).await? {
         return Ok(false);
@@ -127,52 +107,119 @@ pub async fn receive(db: &Db, permit: Permit<Receive>, incoming: &Incoming<'_>) 
     let subject = format!("num_{number_ix}");
     let plain = serde_json::to_vec(&Content { from: incoming.from, to: incoming.to, text: incoming.text }).context("write an inbound message")?;
     let sealed = db.vault().seal(&subject, &place(&id), &plain).await.map_err(DbError::from)?;
-    let wish = incoming.wish.or_else(|| Wish::of(incoming.text));
-    let halt = match (&number, wish) {
-        (Some(number), Some(Wish::Stop)) => Some(Halt::prepare(db, number, "opt_out", "message").await.map_err(inner)?),
-        _ => None,
-    };
-    // Who stops messages ends an intake that is open, too.
-    let ended = match &number {
-        Some(number) if wish == Some(Wish::Stop) => intake::hear::stopped(db, number, channel_of(incoming.from)).await?,
-        _ => None,
-    };
+    let mut done = Done::prepare(db, incoming, beside, number.as_ref(), &number_ix).await?;
     let permit = permit.naming(&id).about(&subject);
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
+    // Whoever sends to this number waits here, or was first.
+    let was_stopped = contacts::is_stopped(&mut tx, &number_ix).await?;
+    let thread = done.word.settle(&mut tx).await?;
     let insert = tx.write(sql::INSERT_INBOUND).bind(&id).bind(incoming.gateway).bind(&key).bind("message").bind(Some(number_ix.clone()));
-    let insert = insert.bind(Some(sealed)).bind(incoming.provider_id).bind(None::<String>).bind(now).execute().await.map_err(DbError::from);
-    if let Err(error) = insert {
+    let insert = insert.bind(Some(sealed)).bind(incoming.provider_id).bind(None::<String>).bind(now).bind(Some(thread.clone()));
+    if let Err(error) = insert.execute().await.map_err(DbError::from) {
         return if error.is_unique() { Ok(false) } else { Err(error.into()) };
     }
     let chars = i64::try_from(incoming.text.chars().count()).unwrap_or(i64::MAX);
-    let mut detail = Detail::ok().with("gateway", incoming.gateway).with("provider_id", incoming.provider_id).with("chars", chars);
-    if let Some(wish) = wish {
-        detail = detail.with("wish", wish.name());
-    }
-    if let Some(halt) = &halt {
-        detail = detail.with("stop", halt.write(&mut tx).await.map_err(inner)?.as_str());
-    }
-    if let Some(ended) = &ended {
-        detail = match ended.write(&mut tx).await {
-            Ok((record, _)) => detail.with("intake", record.as_str()),
-            // It took a step in this moment: it ends when its time is over.
-            Err(intake::Error::Changed) => detail,
-            Err(error) => return Err(error.into()),
-        };
-    }
-    if wish == Some(Wish::Start)
-        && incoming.may_lift
-        && let Some(lifted) = contacts::lift_opt_out(&mut tx, &number_ix).await.map_err(inner)?
-    {
-        detail = detail.with("lifted", lifted.as_str());
-    }
+    let wish = done.wish;
+    let detail = Detail::ok().with("gateway", incoming.gateway).with("provider_id", incoming.provider_id).with("chars", chars);
+    let (detail, ended) = done.write(&mut tx, incoming, beside, (&number_ix, &thread, was_stopped), detail.with("thread", thread.as_str())).await?;
     super::told::tell_received(&mut tx, &id, incoming, wish).await?;
     tx.commit(permit, detail.personal("from", incoming.from).personal("to", incoming.to).personal("text", incoming.text)).await?;
     if let Some(ended) = &ended {
         ended.settle(db).await;
     }
     Ok(true)
+}
+
+/// What a message brings about beside being kept.
+struct Done {
+    word: Word,
+    wish: Option<Wish>,
+    halt: Option<Halt>,
+    ended: Option<intake::hear::Prepared>,
+    answer: Option<Answer>,
+}
+
+impl Done {
+    async fn prepare(db: &Db, incoming: &Incoming<'_>, beside: &Beside<'_>, number: Option<&Number>, number_ix: &str) -> Result<Self, Error> {
+        let wish = incoming.wish.or_else(|| Wish::guessed(incoming.text));
+        let (key, masked) = (thread::key_of(incoming.from), thread::masked(incoming.from));
+        let halt = match wish {
+            Some(Wish::Stop) => Some(Halt::of_address(db, &key, masked.clone(), "opt_out", "message").await.map_err(inner)?),
+            _ => None,
+        };
+        // Who stops messages ends an intake that is open, too.
+        let ended = match number {
+            Some(number) if wish == Some(Wish::Stop) => intake::hear::stopped(db, number, channel_of(incoming.from)).await?,
+            _ => None,
+        };
+        // Where the gateway says what was asked for, it has answered.
+        let answer = match wish {
+            Some(wish) if incoming.wish.is_none() => {
+                let gateway = beside.answers_by.unwrap_or(incoming.gateway);
+                Answer::prepare(db, wish, Whom { key: &key, masked: &masked }, gateway).await?
+            }
+            _ => None,
+        };
+        let word = Word::prepare(db, incoming, number_ix, number).await?;
+        Ok(Self { word, wish, halt, ended, answer })
+    }
+
+    async fn write(
+        self,
+        tx: &mut Tx<Receive>,
+        incoming: &Incoming<'_>,
+        beside: &Beside<'_>,
+        (number_ix, thread, was_stopped): (&str, &ThreadId, bool),
+        mut detail: Detail,
+    ) -> Result<(Detail, Option<intake::hear::Prepared>), Error> {
+        let now = tx.now();
+        self.word.write(tx, incoming.gateway, beside.said_at.unwrap_or(now)).await?;
+        if let Some(wish) = self.wish {
+            detail = detail.with("wish", wish.name());
+            if incoming.wish.or_else(|| Wish::of(incoming.text)).is_none() {
+                detail = detail.with("wording", "guessed");
+            }
+        }
+        let mut confirms = None;
+        if let Some(halt) = &self.halt {
+            let stop = halt.write(tx).await.map_err(inner)?;
+            detail = detail.with("stop", stop.as_str());
+            confirms = Some(stop);
+        }
+        if let Some(ended) = &self.ended {
+            detail = match ended.write(tx).await {
+                Ok((record, _)) => detail.with("intake", record.as_str()),
+                // It took a step in this moment: it ends when its time is over.
+                Err(intake::Error::Changed) => detail,
+                Err(error) => return Err(error.into()),
+            };
+        }
+        let mut lifted = None;
+        if self.wish == Some(Wish::Start) && incoming.may_lift {
+            lifted = contacts::lift_opt_out(tx, number_ix).await.map_err(inner)?;
+            if let Some(lifted) = &lifted {
+                detail = detail.with("lifted", lifted.as_str());
+            }
+        }
+        // A stop is confirmed when it begins, a start when it ends one, and who this is said to whoever may be written to.
+        let may = match self.wish {
+            Some(Wish::Stop) | Some(Wish::Help) => !was_stopped,
+            Some(Wish::Start) => lifted.is_some(),
+            None => false,
+        };
+        if may && incoming.wish.is_none() {
+            let answered = match self.answer {
+                Some(answer) => answer.write(tx, thread, confirms.as_ref()).await?,
+                None => Err(answer::NOT_SET),
+            };
+            detail = match answered {
+                Ok(message) => detail.with("message", message.as_str()).with("answer", "queued"),
+                Err(why) => detail.with("answer", why),
+            };
+        }
+        Ok((detail, self.ended))
+    }
 }
 
 /// What became of a message, as the gateway says.
@@ -208,22 +255,6 @@ pub(super) fn events() -> On {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn wishes_are_read_whatever_stands_around_the_word() {
-        for stop in ["STOP", " stop. ", "Stop all", "opt-out", "Unsubscribe!", "stop = quit", "REVOKE", "STOP2QUIT", "end", "please stop", "Remove me"] {
-            assert_eq!(Wish::of(stop), Some(Wish::Stop), "{stop}");
-        }
-        for start in ["START", "unstop", "Yes"] {
-            assert_eq!(Wish::of(start), Some(Wish::Start), "{start}");
-        }
-        for help in ["help", "INFO?"] {
-            assert_eq!(Wish::of(help), Some(Wish::Help), "{help}");
-        }
-        for none in ["", "I will stop by at nine", "the end of the road", "cancel my appointment on Monday", "yes, at nine"] {
-            assert_eq!(Wish::of(none), None, "{none}");
-        }
-    }
 
     #[test]
     fn an_address_has_a_number_or_none() {

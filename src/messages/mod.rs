@@ -2,6 +2,7 @@
 //! Must stay true: a message and its entry are one commit before anything leaves the house; the attempt is recorded before
 //! the gateway is called; whatever breaks off in between ends as `unknown` and is never sent a second time.
 
+pub mod answer;
 pub mod api;
 mod converse;
 pub mod credential;
@@ -15,17 +16,20 @@ pub mod outbox;
 pub mod phone;
 pub mod reconcile;
 pub mod route;
+pub mod said;
 mod samples;
 pub mod signature;
 pub mod smsgate;
 pub mod sql;
 pub mod state;
 pub mod status;
+pub mod thread;
 pub mod told;
 pub mod twilio;
 pub mod warden;
 pub mod web;
 mod web_gateway;
+pub mod wish;
 pub mod worker;
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +37,7 @@ use serde::{Deserialize, Serialize};
 use crate::contacts;
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::{MessageId, PersonId};
+use crate::core::id::{MessageId, PersonId, StopId, ThreadId};
 use crate::core::number::Number;
 use crate::db::{Db, DbError, Detail, keep};
 use crate::policy::{On, Permit, Resource};
@@ -129,6 +133,12 @@ crate::row! {
         pub recipient_id: Option<String>,
         /// The gateways it may leave by, in order, apart by blanks; none when there is only one.
         pub route: Option<String>,
+        /// The conversation it is part of.
+        pub thread_id: Option<ThreadId>,
+        /// What it answers by itself: `stop`, `start` or `help`.
+        pub answers: Option<String>,
+        /// The stop that it confirms.
+        pub confirms: Option<StopId>,
     }
 }
 

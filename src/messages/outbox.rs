@@ -3,7 +3,7 @@
 
 use super::state::State;
 use super::{place, sql};
-use crate::core::id::{CampaignId, JobId, MessageId, PersonId, RecipientId};
+use crate::core::id::{CampaignId, JobId, MessageId, PersonId, RecipientId, StopId, ThreadId};
 use crate::core::number::Number;
 use crate::db::{Db, DbError, Tx, keep};
 use crate::policy::Act;
@@ -31,6 +31,18 @@ pub struct Outbox {
     number_sealed: Vec<u8>,
     text_sealed: Vec<u8>,
     of: Option<Belongs>,
+    thread: Option<ThreadId>,
+    answers: Option<&'static str>,
+    confirms: Option<StopId>,
+}
+
+/// Whom a message is for, when that need not have a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Whom<'a> {
+    /// E.164; the address where there is no number in it.
+    pub key: &'a str,
+    /// As it may be shown.
+    pub masked: &'a str,
 }
 
 impl std::fmt::Debug for Outbox {
@@ -45,8 +57,17 @@ impl Outbox {
     /// # Errors
     /// [`DbError::Erased`] when the number was erased; when the keys' database fails.
     pub async fn seal(db: &Db, author: &PersonId, number: &Number, text: &str, gateway: &str, of: Option<Belongs>) -> Result<Self, DbError> {
+        let masked = number.masked();
+        Ok(Self { of, ..Self::seal_for(db, author, Whom { key: number.e164(), masked: &masked }, text, gateway).await? })
+    }
+
+    /// The same for whoever is written to in a conversation.
+    ///
+    /// # Errors
+    /// As [`Outbox::seal`].
+    pub async fn seal_for(db: &Db, author: &PersonId, whom: Whom<'_>, text: &str, gateway: &str) -> Result<Self, DbError> {
         let id = MessageId::new(db.clock(), db.rng());
-        let e164 = number.e164();
+        let e164 = whom.key;
         let number_ix = keep::number_index(db.vault(), e164);
         let subject = format!("num_{number_ix}");
         let key = db.vault().key_for(&subject).await?;
@@ -54,8 +75,23 @@ impl Outbox {
         let (number_sealed, text_sealed) = (sealed("number", e164), sealed("text", text));
         let job = JobId::new(db.clock(), db.rng());
         let route = gateway.contains(' ').then(|| gateway.to_owned());
-        let gateway = super::route::first(gateway).to_owned();
-        Ok(Self { job, author: author.clone(), gateway, route, number_ix, subject, masked: number.masked(), number_sealed, text_sealed, of, id })
+        let (masked, gateway, author) = (whom.masked.to_owned(), super::route::first(gateway).to_owned(), author.clone());
+        let (of, thread, answers, confirms) = (None, None, None, None);
+        Ok(Self { job, author, gateway, route, number_ix, subject, masked, number_sealed, text_sealed, of, thread, answers, confirms, id })
+    }
+
+    /// As part of a conversation, which says by what address it leaves.
+    #[must_use]
+    pub fn in_thread(mut self, thread: ThreadId) -> Self {
+        self.thread = Some(thread);
+        self
+    }
+
+    /// As what is answered by itself, and the stop that it confirms.
+    #[must_use]
+    pub fn answering(mut self, kind: &'static str, confirms: Option<StopId>) -> Self {
+        (self.answers, self.confirms) = (Some(kind), confirms);
+        self
     }
 
     /// Its id.
@@ -101,6 +137,7 @@ impl Outbox {
         let insert = insert.bind(self.number_sealed.clone()).bind(self.text_sealed.clone()).bind(self.number_ix.as_str()).bind(self.masked.as_str());
         let insert = insert.bind(state.name()).bind(reason).bind(now);
         let insert = insert.bind(self.of.as_ref().map(|of| of.campaign.clone())).bind(self.of.as_ref().map(|of| of.recipient.clone()));
+        let insert = insert.bind(self.thread.clone()).bind(self.answers.map(str::to_owned)).bind(self.confirms.clone());
         insert.bind(self.route.clone()).execute().await?;
         Ok(())
     }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gateway::{self, Found, Gateway, Looked, Sought};
 use super::state::{Ending, State, rank, state_of};
-use super::{Error, Message, Reconcile, find, sql, told, twilio};
+use super::{Error, Message, Reconcile, find, sql, thread, told, twilio};
 use crate::core::clock::{DAY, MINUTE, Micros, SECOND};
 use crate::core::fault::Fault;
 use crate::core::id::MessageId;
@@ -83,12 +83,13 @@ pub async fn round(db: &Db, policy: &Policy, gateways: &[&dyn Gateway], absent: 
 /// One message that is unknown; true when it is not any more.
 async fn one(db: &Db, policy: &Policy, gateway: &dyn Gateway, message: &Message, absent: &mut Absent) -> Result<bool, Error> {
     let (Some(since), now) = (message.attempted_at, db.clock().now()) else { return Ok(false) };
-    let (to, text) = match (message.number(db).await, message.text(db).await) {
-        (Ok(to), Ok(text)) => (to, text),
+    let (way, to, text) = match (thread::way_of(db, message).await, message.number(db).await, message.text(db).await) {
+        (Ok(way), Ok(to), Ok(text)) => (way, to, text),
         // Erased: nobody can tell it apart any more.
         _ => return Ok(false),
     };
-    let sought = Sought { message: message.id.clone(), to, text, since, until: twilio::latest_after(since) };
+    let (to, from) = way.unwrap_or((to, None));
+    let sought = Sought { message: message.id.clone(), to, from, text, since, until: twilio::latest_after(since) };
     let Looked::Listed(all) = gateway.look_for(&sought).await else { return Ok(false) };
     let mut free: Vec<Found> = Vec::new();
     for found in all {

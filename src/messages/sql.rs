@@ -1,6 +1,6 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
-pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, route, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $1)";
+pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, thread_id, answers, confirms, route, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $1)";
 pub const ATTEMPT: &str =
     "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
 pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and attempts = $8 and ended_at is null";
@@ -9,7 +9,7 @@ pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_i
 macro_rules! message {
     ($rest:literal) => {
         concat!(
-            "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id, m.attempts, m.provider_status, m.provider_rank, m.campaign_id, m.recipient_id, m.route from message m join person p on p.id = m.author_id ",
+            "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id, m.attempts, m.provider_status, m.provider_rank, m.campaign_id, m.recipient_id, m.thread_id, m.answers, m.confirms, m.route from message m join person p on p.id = m.author_id ",
             $rest
         )
     };
@@ -32,7 +32,7 @@ pub const BY_ID: &str = message!("where m.id = $1");
 pub const BY_PROVIDER: &str = message!("where m.provider_id = $2 and m.gateway = $1");
 pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
 pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
-pub const HISTORY: &str = "select e.action, e.at, c.seq, e.body from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'campaign.send', 'message.attempt', 'message.result', 'message.reconcile', 'message.route') order by e.id desc limit 30";
+pub const HISTORY: &str = "select e.action, e.at, c.seq, e.body from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'campaign.send', 'thread.reply', 'message.attempt', 'message.result', 'message.reconcile', 'message.route') order by e.id desc limit 30";
 pub const SENDING: &str = "select id from message where state = 'sending' and id > $1 order by id limit 100";
 pub const SENDING_LEFT: &str = "select m.id from message m join job j on j.kind = 'message.attempt' and j.subject = m.id where m.state = 'sending' and m.id > $1 and j.done_at is null and j.lease_until <= $2 order by m.id limit 100";
 
@@ -52,7 +52,37 @@ pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
 pub const INBOUND_ANY: &str = "select count(*) from (select id from inbound_event where gateway = $1 limit 1) e";
 pub const INBOUND_KNOWN: &str = "select count(*) from inbound_event where gateway = $1 and event_key = $2";
 pub const INBOUND_SEALED: &str = "select sealed from inbound_event where id = $1";
-pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_key, kind, number_ix, sealed, provider_id, status, received_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
+pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_key, kind, number_ix, sealed, provider_id, status, received_at, thread_id, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1)";
+
+/// A conversation as `Thread` reads it.
+macro_rules! thread {
+    ($rest:literal) => {
+        concat!(
+            "select t.id, t.channel, t.gateway, t.number_ix, t.sealed, t.masked, t.state, t.assigned_to, a.display_name as assignee, t.newest_at, t.inbound_at, t.unread_at, t.read_at, r.display_name as reader from thread t left join person a on a.id = t.assigned_to left join person r on r.id = t.read_by ",
+            $rest
+        )
+    };
+}
+pub const THREAD: &str = thread!("where t.id = $1");
+pub const THREADS_IN: &str = thread!("where t.state = $1 and (t.newest_at, t.id) < ($2, $3) order by t.newest_at desc, t.id desc limit $4");
+pub const THREADS_UNREAD: &str = thread!("where t.unread_at is not null and (t.newest_at, t.id) < ($1, $2) order by t.newest_at desc, t.id desc limit $3");
+pub const THREADS_OF: &str =
+    thread!("where t.assigned_to = $1 and t.state = 'open' and (t.newest_at, t.id) < ($2, $3) order by t.newest_at desc, t.id desc limit $4");
+pub const THREADS_OF_NOBODY: &str =
+    thread!("where t.assigned_to is null and t.state = 'open' and (t.newest_at, t.id) < ($1, $2) order by t.newest_at desc, t.id desc limit $3");
+pub const THREADS_WITH: &str = thread!("where t.number_ix = $1 order by t.newest_at desc, t.id desc limit 50");
+pub const THREAD_BETWEEN: &str = "select id from thread where number_ix = $1 and own_ix = $2";
+pub const INSERT_THREAD: &str = "insert into thread (id, channel, gateway, number_ix, own_ix, sealed, masked, state, newest_at, inbound_at, unread_at, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $9, $9, $1)";
+pub const HEARD: &str = "update thread set state = 'open', newest_at = $3, inbound_at = case when coalesce(inbound_at, 0) > $4 then inbound_at else $4 end, unread_at = coalesce(unread_at, $3), gateway = $5, last_audit_id = $1 where id = $2";
+pub const WINDOW: &str = "select count(*) from thread where id = $1 and (channel <> 'whatsapp' or inbound_at > $2)";
+
+pub const SAID_THERE: &str = "select id, sealed, received_at from inbound_event where thread_id = $1 and id < $2 order by id desc limit $3";
+/// What belongs to no conversation was sent by text.
+pub const SAID_HERE: &str = "select m.id, m.text_sealed, m.state, m.reason, m.made_at, m.answers, m.campaign_id, p.display_name as author from message m join person p on p.id = m.author_id where m.number_ix = $1 and (m.thread_id = $2 or (m.thread_id is null and $3 = 'sms')) and m.id < $4 order by m.id desc limit $5";
+
+pub const AUTO_ANSWER: &str = "select kind, text, person_id from auto_answer where kind = $1 and text <> ''";
+/// Since a time, which ids begin with.
+pub const ANSWERED: &str = "select count(*) from (select id from message where number_ix = $1 and id > $2 and answers is not null limit 10) m";
 
 pub const ROUTING: &str =
     "select r.id, r.rules, p.display_name as author, r.made_at from routing r join person p on p.id = r.author_id order by r.id desc limit 1";
@@ -108,6 +138,20 @@ pub const ALL: &[&str] = &[
     SENDING,
     SENDING_LEFT,
     INBOUND_ANY,
+    THREAD,
+    THREADS_IN,
+    THREADS_UNREAD,
+    THREADS_OF,
+    THREADS_OF_NOBODY,
+    THREADS_WITH,
+    THREAD_BETWEEN,
+    INSERT_THREAD,
+    HEARD,
+    WINDOW,
+    AUTO_ANSWER,
+    SAID_THERE,
+    SAID_HERE,
+    ANSWERED,
     INBOUND_KNOWN,
     INSERT_INBOUND,
     INBOUND_SEALED,

@@ -11,9 +11,7 @@ use super::inbound::{self, Told, is_known};
 use super::state::{State, rank, says_more, state_of};
 use super::{Error, Message, Report, find, gateway, sql, twilio};
 use crate::contacts::Halt;
-use crate::core::fault::Fault;
 use crate::core::id::{InboundId, MessageId};
-use crate::core::number::{Kinds, Number};
 use crate::db::{Db, DbError, Detail};
 use crate::http::form::Fields;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule};
@@ -100,7 +98,15 @@ pub async fn keep(db: &Db, permit: Permit<Report>, told: &Told<'_>, mid: Option<
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     let insert = tx.write(sql::INSERT_INBOUND).bind(&id).bind(told.gateway).bind(&key).bind("status").bind(message.as_ref().map(|m| m.number_ix.clone()));
-    let insert = insert.bind(None::<Vec<u8>>).bind(told.provider_id).bind(Some(told.status.to_owned())).bind(now).execute().await.map_err(DbError::from);
+    let insert = insert
+        .bind(None::<Vec<u8>>)
+        .bind(told.provider_id)
+        .bind(Some(told.status.to_owned()))
+        .bind(now)
+        .bind(None::<String>)
+        .execute()
+        .await
+        .map_err(DbError::from);
     if let Err(error) = insert {
         return if error.is_unique() { Ok(false) } else { Err(error.into()) };
     }
@@ -137,10 +143,10 @@ pub async fn keep(db: &Db, permit: Permit<Report>, told: &Told<'_>, mid: Option<
 
 /// The stop of a message's number, by the word of its gateway; none once the number was erased.
 pub(super) async fn stop_of(db: &Db, message: &Message) -> Result<Option<Halt>, Error> {
-    let number = match message.number(db).await {
-        Ok(e164) => Number::parse_of(&e164, None, Kinds { voip: true }).map_err(|e| Fault::with("read a message's number", e))?,
-        Err(error) if error.is_gone() => return Ok(None),
-        Err(error) => return Err(error.into()),
-    };
-    Halt::prepare(db, &number, "opt_out", "gateway").await.map(Some).map_err(inbound::inner)
+    match message.number(db).await {
+        // E.164, or an address without a number.
+        Ok(key) => Halt::of_address(db, &key, message.masked.clone(), "opt_out", "gateway").await.map(Some).map_err(inbound::inner),
+        Err(error) if error.is_gone() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

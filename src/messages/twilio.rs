@@ -94,9 +94,10 @@ impl Twilio {
     async fn post(&self, message: Outgoing) -> Attempted {
         let validity = message.valid_secs.map_or(self.sends.validity_secs, |secs| secs.min(self.sends.validity_secs)).clamp(1, 36_000).to_string();
         let callback = self.callback.as_ref().map(|url| format!("{url}?mid={}", message.message));
-        let sender = match &self.sends.sender {
-            TwilioSender::From(number) => ("From", number.as_str()),
-            TwilioSender::Service(sid) => ("MessagingServiceSid", sid.as_str()),
+        let sender = match (&message.from, &self.sends.sender) {
+            (Some(address), _) => ("From", address.as_str()),
+            (None, TwilioSender::From(number)) => ("From", number.as_str()),
+            (None, TwilioSender::Service(sid)) => ("MessagingServiceSid", sid.as_str()),
         };
         let mut form = vec![("To", message.to.as_str()), sender, ("Body", message.text.as_str()), ("ValidityPeriod", validity.as_str())];
         if let Some(callback) = &callback {
@@ -120,8 +121,10 @@ impl Twilio {
     async fn list(&self, sought: &Sought) -> Option<Vec<Found>> {
         let day = both_times(sought.since - SKEW, "UTC").0;
         let mut query = vec![("To", sought.to.as_str()), ("DateSent>", day.get(..10)?), ("PageSize", "100")];
-        if let TwilioSender::From(number) = &self.sends.sender {
-            query.push(("From", number));
+        match (&sought.from, &self.sends.sender) {
+            (Some(address), _) => query.push(("From", address)),
+            (None, TwilioSender::From(number)) => query.push(("From", number)),
+            (None, TwilioSender::Service(_)) => {}
         }
         let token = self.token.read().await?;
         let mut uri = format!("{}?{}", self.messages(), serde_urlencoded::to_string(&query).ok()?);
@@ -256,6 +259,7 @@ mod tests {
         let sought = Sought {
             message: MessageId::mint(1, None, [0; 10]),
             to: "+14155552671".into(),
+            from: None,
             text: "hello".into(),
             since: 1_768_478_400 * SECOND,
             until: 1_768_478_460 * SECOND,

@@ -268,7 +268,7 @@ async fn show(ctx: &Ctx, message: &Message, history: &[Happened]) -> Answer {
         author: message.author.clone(),
         at: message.made_at,
         gateway: gateway_name(app, &message.gateway),
-        entry: history.iter().find(|h| h.action == "message.send").and_then(|h| h.seq).filter(|_| reads_trail),
+        entry: history.iter().find(|h| h.action == "message.send" || h.action == "thread.reply").and_then(|h| h.seq).filter(|_| reads_trail),
     };
     ctx.page("messages/show.html", ShowPage { item, attempts }).await
 }
@@ -278,8 +278,8 @@ const RESULTS: [&str; 2] = ["message.result", "message.reconcile"];
 
 fn event(app: &App, message: &Message, state: State, (happened, stands): (&Happened, bool), reads_trail: bool) -> Event {
     let shown = match happened.action.as_str() {
-        "message.send" if state == State::Held => State::Held,
-        "message.send" | "campaign.send" | "message.route" => State::Queued,
+        "message.send" | "thread.reply" if state == State::Held => State::Held,
+        "message.send" | "campaign.send" | "thread.reply" | "message.route" => State::Queued,
         "message.result" if !stands => State::Queued,
         "message.attempt" => State::Sending,
         _ => state,

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{self, Attempted, Gateway, Outgoing};
 use super::state::{Ending, State, Step, step};
 use super::warden::{Verdict, Warden};
-use super::{Attempt, Error, FIRST, Message, Reroute, Settle, find, inbound, route, sql, status, told};
+use super::{Attempt, Error, FIRST, Message, Reroute, Settle, find, inbound, route, sql, status, thread, told};
 use crate::contacts::{self, Halt};
 use crate::core::clock::{DAY, MINUTE, Micros, SECOND};
 use crate::core::fault::Fault;
@@ -80,8 +80,16 @@ pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message, warden
         return Ok(Verdict::Stopped);
     }
     // Whoever stops the number waits for this, or was first.
-    if contacts::is_stopped(&mut tx, &message.number_ix).await? {
-        return Ok(Verdict::Never("number_stopped"));
+    let may = match &message.confirms {
+        // What confirms a stop goes out under that stop alone.
+        Some(stop) => contacts::is_only_stop(&mut tx, &message.number_ix, stop).await?,
+        None => !contacts::is_stopped(&mut tx, &message.number_ix).await?,
+    };
+    if !may {
+        return Ok(Verdict::Never(if message.confirms.is_some() { "answer_overtaken" } else { "number_stopped" }));
+    }
+    if !thread::is_open_for(&mut tx, message).await? {
+        return Ok(Verdict::Never("whatsapp_window"));
     }
     let verdict = warden.ask(&mut tx, message).await?;
     let Verdict::Go { until } = verdict else { return Ok(verdict) };
@@ -367,7 +375,11 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &Mes
 }
 
 async fn open(db: &Db, message: &Message) -> Result<Outgoing, OpenError> {
-    Ok(Outgoing { message: message.id.clone(), to: message.number(db).await?, text: message.text(db).await?, valid_secs: None })
+    let (to, from) = match thread::way_of(db, message).await? {
+        Some(way) => way,
+        None => (message.number(db).await?, None),
+    };
+    Ok(Outgoing { message: message.id.clone(), to, from, text: message.text(db).await?, valid_secs: None })
 }
 
 /// Calls the gateway, once. An answer that does not come in time, or never, is no answer.

@@ -1,6 +1,7 @@
-//! What the home page knows: six bounded reads at most, fewer for most roles.
+//! What the home page knows: seven bounded reads at most, fewer for most roles.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
 use super::sql;
@@ -70,6 +71,30 @@ crate::row! {
         pub expiring: i64,
         /// Legal holds on records.
         pub held: i64,
+    }
+}
+
+crate::row! {
+    /// What a compliance officer has before them, a thousand of each at most.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Officer {
+        /// Refusals and failures of today.
+        pub denied: i64,
+        /// Files that wait for approval.
+        pub files: i64,
+        /// Interviews and tests that wait for a second person.
+        pub records: i64,
+    }
+}
+
+crate::row! {
+    /// What waits for whoever collects evidence, a thousand of each at most.
+    #[derive(Clone, Copy, Debug)]
+    pub struct Owner {
+        /// Own files that were given back.
+        pub given_back: i64,
+        /// Own objectives that are due.
+        pub due: i64,
     }
 }
 
@@ -148,12 +173,28 @@ pub async fn intakes(db: &Db) -> Result<Intakes, DbError> {
     Ok(db.query(sql::INTAKES).bind(db.clock().now() + 7 * DAY).one().await?)
 }
 
-/// Refusals and failures since `midnight`, for compliance officers.
+/// For compliance officers: what waits for them, and what was refused since `midnight`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn denied(db: &Db, midnight: Micros) -> Result<i64, DbError> {
-    Ok(db.query(sql::DENIED).bind(first_id("evt", midnight)).scalar().await?)
+pub async fn officer(db: &Db, person: &PersonId, midnight: Micros) -> Result<Officer, DbError> {
+    Ok(db.query(sql::OFFICER).bind(person).bind(first_id("evt", midnight)).one().await?)
+}
+
+/// For contributors: what their own files and objectives ask of them, until a day.
+///
+/// # Errors
+/// When the database fails.
+pub async fn owner(db: &Db, person: &PersonId, soon: Date) -> Result<Owner, DbError> {
+    Ok(db.query(sql::OWNER).bind(person).bind(soon.to_string()).one().await?)
+}
+
+/// Campaigns that wait for somebody else than their author.
+///
+/// # Errors
+/// When the database fails.
+pub async fn campaigns(db: &Db, person: &PersonId) -> Result<i64, DbError> {
+    Ok(db.query(sql::CAMPAIGNS).bind(person).scalar().await?)
 }
 
 /// The part of the day at `now` in `zone`, and when that day began.

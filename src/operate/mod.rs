@@ -8,6 +8,7 @@ pub mod shown;
 pub mod sql;
 pub mod status;
 mod status_time;
+mod waiting;
 pub mod web;
 mod web_api;
 

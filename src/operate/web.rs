@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::home::{self, SignIn};
-use super::{ReadConfig, ReadPolicy, health, shown, status, web_api};
+use super::{ReadConfig, ReadPolicy, health, shown, status, waiting, web_api};
 use crate::config::Source;
 use crate::core::clock::Micros;
 use crate::db::DbError;
@@ -18,6 +18,7 @@ use crate::trail;
 pub fn routes() -> Routes {
     Routes::new()
         .get("/", Rule::Signed, get_home)
+        .get("/waiting", Rule::Signed, waiting::get)
         .get("/policies", Rule::Act("policy.read"), get_policies)
         .get("/config", Rule::Act("config.read"), get_config)
         .get("/status", Rule::Act("config.read"), get_status)
@@ -92,7 +93,7 @@ async fn get_home(Signed { ctx, person }: Signed) -> Answer {
             desk.wait("trail", "warn", &key, None, "/audit/reviews", "wait-open");
         } else if notice.template == crate::intake::ALARM {
             desk.wait("trail", "bad", &key, None, "/audit?action=intake.break_glass", "wait-open");
-        } else if notice.template == crate::assess::MENTION {
+        } else if notice.template == crate::assess::MENTION || notice.template == crate::assess::system::SCOPE_CHANGED {
             desk.wait("assess", "", &key, None, "/assess", "wait-open");
         } else {
             desk.wait("account", "", &key, None, "/account", "wait-open");
@@ -158,6 +159,12 @@ impl Desk<'_> {
             let note = app.text("card-evidence-note", &[("size", &size(held.bytes)), ("max", &size(app.policies.uploads.person_bytes_max))]);
             self.card("card-evidence", held.files, note, "/evidence");
         }
+        // Both own objectives.
+        if actor.has(Role::Contributor) || actor.has(Role::Compliance) {
+            let own = home::owner(&app.db, person, waiting::soon(self.ctx)).await?;
+            self.waiting("evidence", "wait-given-back", own.given_back, "/waiting#given-back");
+            self.waiting("assess", "wait-due", own.due, "/waiting#due");
+        }
         if actor.has(Role::Messaging) {
             let sent = home::messages(&app.db, person, midnight).await?;
             if sent.unknown > 0 {
@@ -176,8 +183,13 @@ impl Desk<'_> {
             self.card("card-intake", found.complete, note, "/intake?state=complete");
         }
         if actor.has(Role::Compliance) {
-            let denied = home::denied(&app.db, midnight).await?;
-            self.card("card-denied", denied, app.text("card-denied-note", &[]), "/audit?outcome=denied");
+            let found = home::officer(&app.db, person, midnight).await?;
+            self.waiting("evidence", "wait-approve", found.files, "/waiting#approve");
+            self.waiting("assess", "wait-confirm", found.records, "/waiting#confirm");
+            self.card("card-denied", found.denied, app.text("card-denied-note", &[]), "/audit?outcome=denied");
+        }
+        if app.policy.can::<crate::campaigns::Approve>(actor, &On::any("campaign")) {
+            self.waiting("campaign", "wait-campaigns", home::campaigns(&app.db, person).await?, "/waiting#campaigns");
         }
         Ok(())
     }
@@ -188,6 +200,12 @@ impl Desk<'_> {
         let args: Vec<(&str, &str)> = count.iter().map(|n| ("count", n.as_str())).collect();
         let wait = Wait { tag: app.text(&format!("wait-tag-{tag}"), &[]), tag_kind, text: app.text(text, &args), href, action: app.text(action, &[]) };
         self.waits.push(wait);
+    }
+
+    fn waiting(&mut self, tag: &str, text: &str, count: i64, href: &'static str) {
+        if count > 0 {
+            self.wait(tag, "warn", text, Some(count), href, "wait-see");
+        }
     }
 
     fn card(&mut self, key: &str, figure: i64, note: String, href: &'static str) {
@@ -317,7 +335,8 @@ mod tests {
     fn every_word_of_the_desk_and_of_the_checks_is_there() {
         let texts = Texts::english();
         let words = "wait-tag-trail wait-tag-account wait-tag-people wait-tag-message wait-trail wait-clock wait-codes wait-invited wait-locked-accounts wait-keys \
-            wait-unknown wait-open wait-make wait-see card-people card-people-unit card-people-note card-evidence card-evidence-unit card-evidence-note \
+            wait-unknown wait-open wait-make wait-see wait-tag-assess wait-tag-evidence wait-tag-campaign wait-given-back wait-due wait-approve wait-confirm \
+            wait-campaigns card-people card-people-unit card-people-note card-evidence card-evidence-unit card-evidence-note \
             card-messages card-messages-unit card-messages-note card-denied card-denied-unit card-denied-note notice-other erased check-database \
             check-database-ok check-database-bad check-database-bad-remedy check-trail check-trail-ok check-trail-bad check-trail-remedy check-checkpoint \
             check-checkpoint-ok check-checkpoint-none check-checkpoint-late check-checkpoint-remedy check-clock check-clock-ok check-clock-bad \

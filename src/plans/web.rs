@@ -15,6 +15,7 @@ pub fn routes() -> Routes {
         .get("/assess/{id}/plan", Rule::Act("assess.read"), web_plan::get_plan)
         .post("/assess/{id}/plan", Rule::Act("plan.add"), web_plan::post_add)
         .get("/assess/{id}/plan.csv", Rule::Act("plan.export"), web_plan::get_csv)
+        .get("/assess/{id}/plan.xlsx", Rule::Act("plan.export"), web_plan::get_xlsx)
         .post("/assess/{id}/plan/items/{name}", Rule::Act("plan.edit"), web_plan::post_edit)
         .post("/assess/{id}/plan/items/{name}/remove", Rule::Act("plan.remove"), web_plan::post_remove)
         .post("/assess/{id}/plan/conditional", Rule::Act("plan.begin"), web_plan::post_begin)

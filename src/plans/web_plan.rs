@@ -14,9 +14,11 @@ use crate::assess::{Read, state};
 use crate::catalog::Catalog;
 use crate::core::id::PlanId;
 use crate::core::sheet::{Profile, csv_field};
+use crate::core::xlsx::Xlsx;
 use crate::db::Detail;
 use crate::http::form::{Fields, FormState, Posted};
 use crate::http::{self, Answer, Ctx, Signed};
+use crate::policy::Permit;
 
 /// The columns of the CSV.
 const COLUMNS: [&str; 11] = ["requirement", "practice", "title", "points", "status", "weakness", "risk", "remediation", "owner", "due_on", "milestones"];
@@ -181,14 +183,13 @@ async fn ended(ctx: &Ctx, assessment: &Assessment, catalog: &Catalog, done: Resu
     }
 }
 
-pub(super) async fn get_csv(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
-    let permit = ctx.permit::<Export>(&on("plan", &id)).await?;
-    let (assessment, catalog) = found(&ctx, &id).await?;
-    let page = plan_page(&ctx, &assessment, &catalog, String::new(), FormState::default()).await?;
-    let line = |cells: [String; 11]| cells.map(|c| csv_field(&c, Profile::Spreadsheet)).join(",") + "\r\n";
-    let mut text = line(COLUMNS.map(str::to_owned));
+/// The rows of the plan, the columns first.
+async fn rows(ctx: &Ctx, id: &str) -> Result<Vec<[String; 11]>, http::Error> {
+    let (assessment, catalog) = found(ctx, id).await?;
+    let page = plan_page(ctx, &assessment, &catalog, String::new(), FormState::default()).await?;
+    let mut rows = vec![COLUMNS.map(str::to_owned)];
     for i in page.items {
-        text += &line([
+        rows.push([
             i.requirement,
             i.practice,
             i.title,
@@ -202,9 +203,32 @@ pub(super) async fn get_csv(Signed { ctx, .. }: Signed, Path(id): Path<String>) 
             i.milestones.join("\n"),
         ]);
     }
-    // Recorded before it leaves, with the hash of what leaves.
-    let detail = Detail::ok().with("format", "csv").with("sha256", hex::encode(Sha256::digest(&text)));
+    Ok(rows)
+}
+
+/// A plan on its way out: recorded before it leaves, with the hash of what leaves.
+async fn export(ctx: &Ctx, permit: Permit<Export>, format: &str, kind: &'static str, bytes: Vec<u8>) -> Answer {
+    let detail = Detail::ok().with("format", format).with("sha256", hex::encode(Sha256::digest(&bytes)));
     ctx.app.db.record(permit, detail).await?;
-    let headers = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"plan-of-action.csv\"")];
-    Ok((headers, text).into_response())
+    let name = format!("attachment; filename=\"plan-of-action.{format}\"");
+    Ok(([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, name)], bytes).into_response())
+}
+
+pub(super) async fn get_csv(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
+    let permit = ctx.permit::<Export>(&on("plan", &id)).await?;
+    let line = |cells: &[String; 11]| cells.each_ref().map(|c| csv_field(c, Profile::Spreadsheet)).join(",") + "\r\n";
+    let text: String = rows(&ctx, &id).await?.iter().map(line).collect();
+    export(&ctx, permit, "csv", "text/csv; charset=utf-8", text.into_bytes()).await
+}
+
+pub(super) async fn get_xlsx(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
+    let permit = ctx.permit::<Export>(&on("plan", &id)).await?;
+    let mut book = Xlsx::default();
+    let mut bytes = book.begin();
+    for row in rows(&ctx, &id).await? {
+        // A plan holds far fewer rows than a sheet.
+        bytes.extend(book.row(&row.each_ref().map(String::as_str)).unwrap_or_default());
+    }
+    bytes.extend(book.end());
+    export(&ctx, permit, "xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", bytes).await
 }

@@ -1,6 +1,6 @@
 //! What the archive of a seal holds beside the artifacts: the logs, `seal.json`, the proof that the trail has its entry, the
-//! receipt, and sums for `sha256sum -c`.
-//! Must stay true: every file is named by `SHA256SUMS` but that one; the two logs and `seal.json` follow from the seal alone.
+//! receipt, its documents, and sums for `sha256sum -c`.
+//! Must stay true: every file is named by `SHA256SUMS` but that one; the two logs, `seal.json` and the documents are the seal's.
 
 use std::fmt::Write as _;
 
@@ -30,6 +30,9 @@ pub struct Proven {
     pub vkey: String,
 }
 
+/// Files with their paths in the archive.
+pub type Beside = Vec<(String, Vec<u8>)>;
+
 /// The folder of the archive.
 #[must_use]
 pub fn folder(seal: &Sealed) -> String {
@@ -38,26 +41,30 @@ pub fn folder(seal: &Sealed) -> String {
 
 /// Every file beside the artifacts, the sums last.
 #[must_use]
-pub fn beside(body: Vec<u8>, artifacts: &[Artifact], proven: Option<Proven>, readme: String, receipt: String) -> Vec<(&'static str, Vec<u8>)> {
+pub fn beside(body: Vec<u8>, artifacts: &[Artifact], documents: Vec<(String, Vec<u8>)>, proven: Option<Proven>, [readme, receipt]: [String; 2]) -> Beside {
     let log = dod::log(artifacts.iter().map(|a| (a.sha256.as_str(), a.file.as_str())));
     let digest = hex::encode(Sha256::digest(&log));
-    let mut files = vec![
+    let named = |(name, bytes): (&str, Vec<u8>)| (name.to_owned(), bytes);
+    let mut files: Beside = [
         ("README.txt", readme.into_bytes()),
         ("receipt.html", receipt.into_bytes()),
         (dod::ARTIFACTS_LOG, log.into_bytes()),
         (dod::HASH_LOG, dod::hash_log(&digest).into_bytes()),
         (SEAL, body),
-    ];
+    ]
+    .map(named)
+    .into();
+    files.extend(documents);
     if let Some(proven) = proven {
-        files.extend([(ENTRY, proven.leaf), (PROOF, proven.proof.into_bytes()), (VKEY, proven.vkey.into_bytes())]);
+        files.extend([(ENTRY, proven.leaf), (PROOF, proven.proof.into_bytes()), (VKEY, proven.vkey.into_bytes())].map(named));
     }
     let mut sums = String::new();
-    let others = files.iter().map(|(name, bytes)| (hex::encode(Sha256::digest(bytes)), *name));
+    let others = files.iter().map(|(name, bytes)| (hex::encode(Sha256::digest(bytes)), name.as_str()));
     for (sum, name) in artifacts.iter().map(|a| (a.sha256.clone(), a.file.as_str())).chain(others) {
         // Writing to a String cannot fail.
         let _ = writeln!(sums, "{sum}  {name}");
     }
-    files.push((SUMS, sums.into_bytes()));
+    files.push((SUMS.to_owned(), sums.into_bytes()));
     files
 }
 
@@ -69,13 +76,14 @@ mod tests {
     fn the_sums_name_every_file_but_themselves() {
         let artifact = |place: i64| Artifact { place, file: format!("artifacts/{place}.txt"), sha256: "ab".repeat(32), size: 1 };
         let proven = Proven { leaf: b"{}".to_vec(), proof: "p".into(), vkey: "k".into() };
-        let files = beside(b"{}".to_vec(), &[artifact(1), artifact(2)], Some(proven), "r".into(), "h".into());
+        let files =
+            beside(b"{}".to_vec(), &[artifact(1), artifact(2)], vec![("documents/a.json".into(), b"[]".to_vec())], Some(proven), ["r".into(), "h".into()]);
         let (last, sums) = files.last().expect("the sums");
         let sums = String::from_utf8(sums.clone()).expect("text");
-        assert_eq!(*last, SUMS);
+        assert_eq!(last, SUMS);
         let named: Vec<_> = sums.lines().map(|l| l.split("  ").nth(1).expect("a name")).collect();
         let mut expected = vec!["artifacts/1.txt", "artifacts/2.txt"];
-        expected.extend(files.iter().map(|(name, _)| *name).filter(|n| *n != SUMS));
+        expected.extend(files.iter().map(|(name, _)| name.as_str()).filter(|n| *n != SUMS));
         assert_eq!(named, expected);
         assert!(!sums.contains(&"0".repeat(64)));
     }

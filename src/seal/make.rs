@@ -7,7 +7,8 @@ use jiff::civil::Date;
 use sha2::{Digest as _, Sha256};
 
 use super::snapshot::{self, Made, Named, Planned};
-use super::{ARTIFACTS_MAX, BACK_DAYS_MAX, Error, Make, RETAIN_YEARS, dod, sql};
+use super::{ARTIFACTS_MAX, BACK_DAYS_MAX, Error, Make, RETAIN_YEARS, document, dod, sql};
+use crate::assess::section;
 use crate::assess::system::{self, Assessment};
 use crate::assess::web::Known;
 use crate::blobs::Blobs;
@@ -16,6 +17,7 @@ use crate::core::clock::Micros;
 use crate::core::fault::Fault;
 use crate::core::id::{AssessmentId, PersonId, SealId};
 use crate::db::{Db, Detail};
+use crate::http::App;
 use crate::plans;
 use crate::policy::Permit;
 use crate::repeat::{Key, Once};
@@ -26,6 +28,8 @@ const ROWS_MAX: usize = 30_000;
 /// A seal about to be made.
 #[derive(Debug)]
 pub struct Sealing<'a> {
+    /// Whose words its documents are in.
+    pub app: &'a App,
     /// Who seals.
     pub person: &'a PersonId,
     /// What.
@@ -73,7 +77,7 @@ async fn look_at(blobs: &dyn Blobs, files: &[Named]) -> Result<(), Error> {
 /// [`Error::Field`] for a status date that is to come or long gone; [`Error::Nothing`], [`Error::TooMany`], [`Error::Damaged`];
 /// [`Error::Changed`] when somebody worked on it meanwhile.
 pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing<'_>, key: Option<Key>) -> Result<Once<SealId>, Error> {
-    let Sealing { person, assessment, catalog, status_date, today } = new;
+    let Sealing { app, person, assessment, catalog, status_date, today } = new;
     if status_date > today || status_date < today.saturating_sub(BACK_DAYS_MAX.days()) {
         return Err(Error::Field { field: "status_date", code: "status-date" });
     }
@@ -86,6 +90,7 @@ pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing
         clock: plans::clock::of(db, &assessment.id).await?,
         operational: plans::operational::of(db, &assessment.system_id).await?,
     };
+    let sections = section::all(db, &assessment.system_id, &assessment.framework).await?;
     let rows: Vec<snapshot::FileRow> = db.query(sql::FILES).bind(&assessment.id).all().await?;
     if rows.len() > ROWS_MAX {
         return Err(Error::TooMany);
@@ -112,10 +117,14 @@ pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing
         catalog,
         known: &known,
         planned: &planned,
+        sections: &sections,
         files: &files,
     };
     let body = snapshot::body(&made)?;
     let digest = hex::encode(Sha256::digest(&body));
+    let documents = document::all(app, &body, &digest)?;
+    let summed: Vec<String> = documents.iter().map(|d| hex::encode(Sha256::digest(&d.bytes))).collect();
+    let documents_digest = hex::encode(Sha256::digest(document::sums(summed.iter().zip(&documents).map(|(sum, d)| (sum.as_str(), d.name)))));
     let log_digest = hex::encode(Sha256::digest(dod::log(files.iter().map(|n| (n.file.sha256.as_str(), n.path.as_str())))));
     let (verified, projected) = known.whole(catalog).scores();
     let (count, bytes) = (i64::try_from(files.len()).unwrap_or(i64::MAX), files.iter().map(|n| n.file.size).sum::<i64>());
@@ -134,16 +143,31 @@ pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing
         return Err(Error::Changed);
     }
     let insert = tx.write(sql::INSERT).bind(&id).bind(&assessment.id).bind(status_date.to_string()).bind(digest.as_str()).bind(log_digest.as_str());
-    let insert = insert.bind(count).bind(bytes).bind(verified.score).bind(projected.score).bind(body).bind(person).bind(made.at).bind(retain_until);
+    let insert = insert
+        .bind(count)
+        .bind(bytes)
+        .bind(verified.score)
+        .bind(projected.score)
+        .bind(body)
+        .bind(person)
+        .bind(made.at)
+        .bind(retain_until)
+        .bind(documents_digest.as_str());
     insert.execute().await?;
     for (place, named) in (1_i64..).zip(&files) {
         let insert = tx.write(sql::INSERT_ARTIFACT).bind(&id).bind(place).bind(&named.file.id).bind(named.path.as_str());
         insert.bind(named.file.sha256.as_str()).bind(named.file.size).bind(retain_until).execute().await?;
     }
+    for ((place, document), sum) in (1_i64..).zip(documents).zip(summed) {
+        let size = i64::try_from(document.bytes.len()).unwrap_or(i64::MAX);
+        let insert = tx.write(sql::INSERT_DOCUMENT).bind(&id).bind(place).bind(document.name).bind(sum).bind(size);
+        insert.bind(document.bytes).execute().await?;
+    }
     let detail = Detail::ok()
         .with("assessment", assessment.id.as_str())
         .with("digest", digest)
         .with("artifacts_log", log_digest)
+        .with("documents", documents_digest)
         .with("files", count)
         .with("bytes", bytes)
         .with("status_date", status_date.to_string())

@@ -5,13 +5,20 @@
 
 pub mod affirm;
 pub mod bundle;
+pub mod document;
 pub mod dod;
 pub mod grant;
 mod make;
 mod name;
+pub mod oscal;
+mod oscal_plan;
+mod paper;
+mod read;
+mod report;
 mod samples;
 pub mod snapshot;
 pub mod sql;
+mod trend;
 pub mod web;
 mod web_affirm;
 mod web_api;
@@ -98,6 +105,8 @@ crate::row! {
         pub files: i64,
         /// Their bytes.
         pub bytes: i64,
+        /// SHA-256 over the sums of its documents, in hex; none for a seal made before there were any.
+        pub documents: Option<String>,
         /// The score of what was verified.
         pub verified: Option<i64>,
         /// The score of what was claimed.

@@ -21,7 +21,7 @@ pub async fn demo_samples(app: &App, actor: &Actor) -> Result<(), Error> {
     let catalog = framework::find(db, &assessment.framework).await?;
     let today = jiff::Timestamp::from_microsecond(db.clock().now()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
     let Ok(permit) = app.policy.permit(actor, &On::any("seal")) else { return Ok(()) };
-    let new = Sealing { person, assessment: &assessment, catalog: &catalog, status_date: today, today };
+    let new = Sealing { app, person, assessment: &assessment, catalog: &catalog, status_date: today, today };
     let seal = make(db, &*app.blobs, permit, new, None).await?.answer;
     if let Some(assessor) = grant::assessors(db).await?.first()
         && let Ok(permit) = app.policy.permit(actor, &On::one("seal", &seal))

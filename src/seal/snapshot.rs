@@ -9,7 +9,8 @@ use jiff::civil::Date;
 
 use super::name::Names;
 use crate::assess::derive::{ObjectiveView, RequirementView, Whole};
-use crate::assess::proof::Recorded;
+use crate::assess::proof::{Linked, Recorded};
+use crate::assess::section::Section;
 use crate::assess::system::{Assessment, System};
 use crate::assess::web::Known;
 use crate::catalog::Catalog;
@@ -93,6 +94,8 @@ pub struct Made<'a> {
     pub known: &'a Known,
     /// What is planned.
     pub planned: &'a Planned,
+    /// What its security plan says.
+    pub sections: &'a [Section],
     /// The files it rests on.
     pub files: &'a [Named],
 }
@@ -162,12 +165,13 @@ pub fn body(made: &Made<'_>) -> Result<Vec<u8>, Fault> {
         ("log", text(made.origin)),
         ("operational_plans", list(made.planned.operational.iter().map(operational))),
         ("plan", plan(made.planned)),
-        ("objectives", objectives(&whole, &made.known.records)),
+        ("objectives", objectives(&whole, made.known)),
         ("requirements", list(whole.requirements().map(|r| requirement(r, &made.known.parts)))),
         ("retain_until", text(&made.retain_until.to_string())),
         ("scores", scores(&whole)),
         ("sealed_at", text(&both_times(made.at, "UTC").0)),
         ("sealed_by", text(made.person.as_str())),
+        ("security_plan", map([("sections", list(made.sections.iter().map(section)))])),
         ("status_date", text(&made.status_date.to_string())),
         (
             "system",
@@ -197,22 +201,29 @@ fn artifact(named: &Named) -> Value {
     ])
 }
 
-fn objectives(whole: &Whole<'_>, records: &[Recorded]) -> Value {
-    let of = |r: &RequirementView<'_>| r.objectives.iter().map(|o| objective(&r.requirement.id, o, records)).collect::<Vec<_>>();
+fn section(section: &Section) -> Value {
+    map([("responsible", text(&section.responsible)), ("section", text(&section.section)), ("text", text(&section.body))])
+}
+
+fn objectives(whole: &Whole<'_>, known: &Known) -> Value {
+    let of = |r: &RequirementView<'_>| r.objectives.iter().map(|o| objective(&r.requirement.id, o, known)).collect::<Vec<_>>();
     list(whole.requirements().flat_map(of))
 }
 
-fn objective(requirement: &str, view: &ObjectiveView<'_>, records: &[Recorded]) -> Value {
+fn objective(requirement: &str, view: &ObjectiveView<'_>, known: &Known) -> Value {
     let record = |r: &Recorded| {
         map([("held_on", text(&r.held_on)), ("id", text(r.id.as_str())), ("method", text(&r.method)), ("said", text(&r.said)), ("with", text(&r.with_whom))])
     };
+    let link = |l: &Linked| map([("evidence", text(l.version_id.as_str())), ("method", text(&l.method))]);
+    let links = known.links.iter().filter(|l| l.objective == view.objective.id && l.deleted_at.is_none());
     let state = view.state;
     map([
         ("because", text(state.map_or("", |s| &s.because))),
         ("finding", or_null(view.finding().map(|f| text(f.name())))),
         ("id", text(&view.objective.id)),
+        ("links", list(links.map(link))),
         ("notes", text(state.map_or("", |s| &s.notes))),
-        ("records", list(records.iter().filter(|r| r.objective == view.objective.id).map(record))),
+        ("records", list(known.records.iter().filter(|r| r.objective == view.objective.id).map(record))),
         ("requirement", text(requirement)),
         ("stage", text(view.stage().name())),
         ("version", state.map_or(0, |s| s.version).into()),

@@ -5,7 +5,7 @@ macro_rules! seal {
     ($rest:literal) => {
         concat!(
             "select l.id, l.assessment_id, a.name as assessment, s.name as system, l.status_date, l.digest, l.log_digest, l.files, l.bytes, ",
-            "l.verified, l.projected, l.sealed_by, p.display_name as by_name, l.made_at, l.retain_until, c.log as entry_log, c.seq as entry_seq ",
+            "l.documents, l.verified, l.projected, l.sealed_by, p.display_name as by_name, l.made_at, l.retain_until, c.log as entry_log, c.seq as entry_seq ",
             "from seal l join assessment a on a.id = l.assessment_id join system s on s.id = a.system_id join person p on p.id = l.sealed_by ",
             "left join audit_chain c on c.event_id = l.last_audit_id ",
             $rest
@@ -19,17 +19,22 @@ pub const SEALS_OF: &str = seal!("where l.assessment_id = $1 order by l.id desc 
 pub const SEALS_FOR: &str = seal!(
     "where exists (select 1 from seal_grant g where g.seal_id = l.id and g.person_id = $1 and g.revoked_at is null and g.ends_at > $2) order by l.id desc limit $3"
 );
+/// The scores of every seal of a system under a framework.
+pub const TREND: &str = "select l.id, a.name as assessment, l.status_date, l.made_at, l.verified, l.projected from seal l join assessment a on a.id = l.assessment_id where a.system_id = $1 and a.framework = $2 order by l.id desc limit $3";
 pub const BODY: &str = "select body from seal where id = $1";
 pub const ARTIFACTS: &str = "select place, file, sha256, size from seal_artifact where seal_id = $1 and place > $2 order by place limit $3";
-pub const INSERT: &str = "insert into seal (id, assessment_id, status_date, digest, log_digest, files, bytes, verified, projected, body, sealed_by, made_at, retain_until, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $1)";
+pub const INSERT: &str = "insert into seal (id, assessment_id, status_date, digest, log_digest, files, bytes, verified, projected, body, sealed_by, made_at, retain_until, documents, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $1)";
 pub const INSERT_ARTIFACT: &str =
     "insert into seal_artifact (seal_id, place, evidence_id, file, sha256, size, retain_until, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
+pub const DOCUMENTS: &str = "select place, name, sha256, size from seal_document where seal_id = $1 order by place limit $2";
+pub const DOCUMENT: &str = "select body from seal_document where seal_id = $1 and place = $2";
+pub const INSERT_DOCUMENT: &str = "insert into seal_document (seal_id, place, name, sha256, size, body, last_audit_id) values ($2, $3, $4, $5, $6, $7, $1)";
 /// The files that an assessment rests on now, once for each objective.
 pub const FILES: &str = "select l.objective, e.id, e.name, e.kind, e.sha256, e.size, e.made_at from objective_link l join artifact a on a.evidence_id = (select x.evidence_id from artifact x join evidence d on d.id = x.evidence_id where x.line_id = l.evidence_id and d.deleted_at is null order by case when x.approved_at is not null and x.superseded_at is null then 0 else 1 end, x.number desc limit 1) join evidence e on e.id = a.evidence_id where l.assessment_id = $1 and l.removed_at is null order by e.id, l.objective limit 30001";
 /// Who deletes evidence and who seals an assessment wait for each other here.
 pub const LOCK: &str = "insert into fixed (name, value) values ('seal_lock', '') on conflict (name) do update set value = excluded.value";
 /// The last entry of every row that a seal is made of: no row changes without another one, so equal ones are an equal state.
-pub const STAMP: &str = "select last_audit_id from objective_state where assessment_id = $1 union all select last_audit_id from requirement_state where assessment_id = $1 union all select last_audit_id from objective_link where assessment_id = $1 union all select last_audit_id from objective_record where assessment_id = $1 union all select e.last_audit_id from objective_link l join artifact v on v.line_id = l.evidence_id join evidence e on e.id = v.evidence_id where l.assessment_id = $1 union all select v.last_audit_id from objective_link l join artifact v on v.line_id = l.evidence_id where l.assessment_id = $1 union all select last_audit_id from assessment_window where assessment_id = $1 union all select last_audit_id from plan_item where assessment_id = $1 union all select last_audit_id from plan_clock where assessment_id = $1 union all select o.last_audit_id from operational_plan o join assessment a on a.system_id = o.system_id where a.id = $1 union all select s.last_audit_id from assessment a join system s on s.id = a.system_id where a.id = $1 limit 200000";
+pub const STAMP: &str = "select last_audit_id from objective_state where assessment_id = $1 union all select last_audit_id from requirement_state where assessment_id = $1 union all select last_audit_id from objective_link where assessment_id = $1 union all select last_audit_id from objective_record where assessment_id = $1 union all select e.last_audit_id from objective_link l join artifact v on v.line_id = l.evidence_id join evidence e on e.id = v.evidence_id where l.assessment_id = $1 union all select v.last_audit_id from objective_link l join artifact v on v.line_id = l.evidence_id where l.assessment_id = $1 union all select last_audit_id from assessment_window where assessment_id = $1 union all select last_audit_id from plan_item where assessment_id = $1 union all select last_audit_id from plan_clock where assessment_id = $1 union all select o.last_audit_id from operational_plan o join assessment a on a.system_id = o.system_id where a.id = $1 union all select s.last_audit_id from assessment a join system s on s.id = a.system_id where a.id = $1 union all select x.last_audit_id from assessment a join ssp_section x on x.system_id = a.system_id and x.framework = a.framework where a.id = $1 limit 200000";
 
 /// A view that was given, with the name of whom it was given to.
 pub const GRANTS: &str = "select g.id, g.person_id, p.display_name as person, g.ends_at, g.made_at, g.revoked_at from seal_grant g join person p on p.id = g.person_id where g.seal_id = $1 order by g.id desc limit 200";
@@ -53,10 +58,14 @@ pub const ALL: &[&str] = &[
     SEALS,
     SEALS_OF,
     SEALS_FOR,
+    TREND,
     BODY,
     ARTIFACTS,
     INSERT,
     INSERT_ARTIFACT,
+    DOCUMENTS,
+    DOCUMENT,
+    INSERT_DOCUMENT,
     FILES,
     LOCK,
     STAMP,

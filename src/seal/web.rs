@@ -1,7 +1,7 @@
 //! The routes of this slice, and what its pages share.
 //! Must stay true: who may not see seals hears that before whether there is one; an outsider sees what they were given.
 
-use super::{Download, Error, Read, Sealed, Window, by_id, grant, web_affirm, web_api, web_bundle, web_documents, web_grant, web_list};
+use super::{Download, Error, Read, Sealed, Window, by_id, grant, trend, web_affirm, web_api, web_bundle, web_documents, web_grant, web_list};
 use crate::assess::web as assess;
 pub(super) use crate::assess::web::today;
 use crate::core::id::SealId;
@@ -15,11 +15,14 @@ pub fn routes() -> Routes {
     Routes::new()
         .get("/assess/{id}/seal", Rule::Act("assessment.seal"), web_list::get_new)
         .post("/assess/{id}/seal", Rule::Act("assessment.seal"), web_list::post_new)
+        .get("/assess/{id}/trend", Rule::Act("assess.read"), trend::get_trend)
         .get("/seals", Rule::Act("seal.read"), web_list::get_list)
         .get("/seals/{id}", Rule::Act("seal.read"), web_list::get_seal)
         .get("/seals/{id}/archive", Rule::Act("seal.download"), web_bundle::get_archive)
         .get("/seals/{id}/report", Rule::Act("seal.download"), web_documents::get_report)
         .get("/seals/{id}/sprs", Rule::Act("seal.download"), web_documents::get_sprs)
+        .get("/seals/{id}/ssp", Rule::Act("seal.download"), web_documents::get_ssp)
+        .get("/seals/{id}/documents/{name}", Rule::Act("seal.download"), web_documents::get_document)
         .get("/seals/{id}/affirm", Rule::Act("affirmation.sign"), web_affirm::get_affirm)
         .post("/seals/{id}/affirm", Rule::Act("affirmation.sign"), web_affirm::post_affirm)
         .get("/seals/{id}/views", Rule::Act("seal.grant"), web_grant::get_views)

@@ -10,6 +10,7 @@ use utoipa::{OpenApi, ToSchema};
 use super::grant::{self, is_outsider};
 use super::web::{last_day, seen, today, told};
 use super::web_bundle::{__path_get_archive, get_archive};
+use super::web_documents::{__path_get_document, __path_get_documents, get_document, get_documents};
 use super::web_list::{found, on};
 use super::{Make, Read, Sealed, Sealing, Window, list, make};
 use crate::http::openapi::Problem;
@@ -21,6 +22,8 @@ pub(super) fn routes() -> Routes {
         .get("/api/v1/seals", Rule::Act("seal.read"), get_seals)
         .get("/api/v1/seals/{id}", Rule::Act("seal.read"), get_one)
         .get("/api/v1/seals/{id}/archive", Rule::Act("seal.download"), get_archive)
+        .get("/api/v1/seals/{id}/documents", Rule::Act("seal.read"), get_documents)
+        .get("/api/v1/seals/{id}/documents/{name}", Rule::Act("seal.download"), get_document)
         .post("/api/v1/assessments/{id}/seals", Rule::Act("assessment.seal"), post_seal)
 }
 
@@ -31,7 +34,7 @@ pub fn api_doc() -> utoipa::openapi::OpenApi {
 }
 
 #[derive(OpenApi)]
-#[openapi(paths(get_seals, get_one, get_archive, post_seal))]
+#[openapi(paths(get_seals, get_one, get_archive, get_documents, get_document, post_seal))]
 struct Doc;
 
 /// A seal.
@@ -50,6 +53,8 @@ struct ApiSeal {
     digest: String,
     /// SHA-256 of `CMMCAssessmentArtifacts.log`, in hex: eMASS's "Hash Value".
     artifacts_log: String,
+    /// SHA-256 over the sums of its documents, in hex; null for a seal made before there were any.
+    documents: Option<String>,
     /// Artifacts.
     files: i64,
     /// Their bytes.
@@ -72,6 +77,7 @@ impl From<Sealed> for ApiSeal {
             retain_until: last_day(s.retain_until),
             digest: s.digest,
             artifacts_log: s.log_digest,
+            documents: s.documents,
             files: s.files,
             bytes: s.bytes,
             verified: s.verified,
@@ -123,7 +129,14 @@ async fn post_seal(Signed { ctx, person }: Signed, Path(id): Path<String>, reque
     let key = http::repeat::key(&ctx, &person, "/api/v1/assessments/{id}/seals", request.headers())?;
     let http::Json(new) = http::Json::<NewSeal>::from_request(request, &ctx.app).await?;
     let day = new.status_date.map(|day| day.parse().map_err(|_| http::Error::field("status_date", ctx.app.text("error-day", &[])))).transpose()?;
-    let new = Sealing { person: &person, assessment: &assessment, catalog: &catalog, status_date: day.unwrap_or_else(|| today(&ctx)), today: today(&ctx) };
+    let new = Sealing {
+        app: &ctx.app,
+        person: &person,
+        assessment: &assessment,
+        catalog: &catalog,
+        status_date: day.unwrap_or_else(|| today(&ctx)),
+        today: today(&ctx),
+    };
     let once = make(&ctx.app.db, &*ctx.app.blobs, permit, new, key).await.map_err(|e| told(&ctx.app, e))?;
     let place = HeaderValue::from_str(&format!("/api/v1/seals/{}", once.answer));
     let mut response = (StatusCode::CREATED, Json(MadeSeal { id: once.answer.to_string() })).into_response();

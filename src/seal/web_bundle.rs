@@ -14,11 +14,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio_util::io::ReaderStream;
 
-use super::bundle::{self, Proven};
-use super::dod;
+use super::bundle::{self, Beside, Proven};
 use super::web::{taken, told};
 use super::web_list::Shown;
 use super::{ARTIFACTS_MAX, Artifact, Download, Error, Sealed, Window, altered, artifacts, body, by_id};
+use super::{document, dod};
 use crate::core::fault::{Context as _, Fault};
 use crate::core::zip::Zip;
 use crate::db::{Detail, Outcome};
@@ -54,8 +54,6 @@ pub(super) async fn get_archive(Signed { ctx, .. }: Signed, Path(id): Path<Strin
     Ok(response)
 }
 
-type Beside = Vec<(&'static str, Vec<u8>)>;
-
 /// Everything but the bytes of the artifacts.
 async fn gathered(ctx: &Ctx, seal: &Sealed) -> Result<(Beside, Vec<Artifact>), http::Error> {
     let (db, fail) = (&ctx.app.db, |e: Error| told(&ctx.app, e));
@@ -67,13 +65,13 @@ async fn gathered(ctx: &Ctx, seal: &Sealed) -> Result<(Beside, Vec<Artifact>), h
         return Err(fail(altered(seal)));
     }
     let (seq, proven) = proven(ctx, seal).await?;
-    let page =
-        serde_json::json!({ "seal": Shown::from(seal), "seq": seq, "site": ctx.app.config.url(), "folder": bundle::folder(seal), "proven": proven.is_some() });
+    let page = serde_json::json!({ "seal": Shown::from(seal), "seq": seq, "documents": seal.documents.is_some(), "site": ctx.app.config.url(), "folder": bundle::folder(seal), "proven": proven.is_some() });
     let templates = &ctx.app.templates;
     let base = || minijinja::context! { time_zone => "UTC" };
     let readme = templates.render("export/seal.txt", base(), page.clone())?;
     let receipt = templates.render("export/receipt.html", base(), page)?;
-    Ok((bundle::beside(bytes, &artifacts, proven, readme, receipt), artifacts))
+    let documents = document::files(db, seal).await.map_err(fail)?;
+    Ok((bundle::beside(bytes, &artifacts, documents, proven, [readme, receipt]), artifacts))
 }
 
 /// The place of the entry, and its leaf with the proof under the newest checkpoint; no leaf once it was pruned.
@@ -91,7 +89,9 @@ async fn proven(ctx: &Ctx, seal: &Sealed) -> Result<(i64, Option<Proven>), http:
     let leaf = match read::entry(db, log, seq).await {
         Ok(entry) => {
             let said: serde_json::Value = serde_json::from_slice(&entry.body).context("read the entry of a seal")?;
-            if said["data"]["digest"] != seal.digest.as_str() || said["data"]["artifacts_log"] != seal.log_digest.as_str() {
+            let documents = seal.documents.as_deref().map_or(serde_json::Value::Null, Into::into);
+            let is_so = said["data"]["digest"] == seal.digest.as_str() && said["data"]["documents"] == documents;
+            if !is_so || said["data"]["artifacts_log"] != seal.log_digest.as_str() {
                 return Err(told(&ctx.app, altered(seal)));
             }
             entry.leaf()?
@@ -119,7 +119,7 @@ struct Archive {
     seal: Arc<Sealed>,
     folder: String,
     zip: Option<Zip>,
-    beside: std::vec::IntoIter<(&'static str, Vec<u8>)>,
+    beside: std::vec::IntoIter<(String, Vec<u8>)>,
     artifacts: std::vec::IntoIter<Artifact>,
     sending: Option<Sending>,
 }

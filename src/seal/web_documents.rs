@@ -1,175 +1,91 @@
-//! Documents of a seal, to be read and printed: the report of the assessment with its evidence, and the sheet for SPRS.
-//! Must stay true: they say what `seal.json` says and name its hash; nothing of them is read from what may have changed since.
+//! Documents of a seal on their way out: pages to be read and printed, and files as they were made with it.
+//! Must stay true: that something was taken is an entry that names it and its hash before the first byte leaves.
 
+use axum::body::Bytes;
 use axum::extract::Path;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse as _;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::affirm::Status;
-use super::web::{taken, told};
-use super::web_list::Shown;
-use super::{Sealed, body};
+use super::document::{self, Kept};
+use super::paper::{self, Document};
+use super::web::{seen, taken, told};
+use super::{Download, Sealed, body};
+use crate::assess::ssp::Ssp;
 use crate::core::fault::Context as _;
 use crate::db::Detail;
-use crate::http::{self, Answer, App, Ctx, Signed};
+use crate::http::download::content_disposition;
+use crate::http::headers::{IsDownload, IsPrivate};
+use crate::http::openapi::Problem;
+use crate::http::{self, Answer, Ctx, Signed};
+use crate::policy::Permit;
 
-#[derive(Serialize)]
-struct Objective {
-    id: String,
-    finding: String,
-    because: String,
-    notes: String,
-    files: Vec<String>,
-    records: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct Requirement {
-    id: String,
-    practice: String,
-    title: String,
-    points: Option<i64>,
-    verified: String,
-    claimed: String,
-    objectives: Vec<Objective>,
-}
-
-#[derive(Serialize)]
-struct Item {
-    requirement: String,
-    weakness: String,
-    risk: String,
-    remediation: String,
-    due_on: String,
-    milestones: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct File {
-    file: String,
-    name: String,
-    sha256: String,
-    size: i64,
-    objectives: String,
-}
-
-#[derive(Serialize)]
-struct Document {
-    seal: Shown,
-    framework: String,
-    scope: String,
-    boundary: String,
-    cage_codes: String,
-    /// What the sealed score allows; empty when it allows nothing.
-    status: String,
-    conditional_on: String,
-    /// The day by which everything is to be met; empty without a plan.
-    planned: String,
-    requirements: Vec<Requirement>,
-    items: Vec<Item>,
-    files: Vec<File>,
-}
-
-fn text(value: &Value, key: &str) -> String {
-    value[key].as_str().unwrap_or_default().to_owned()
-}
-
-fn texts(value: &Value, key: &str) -> Vec<String> {
-    value[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
-fn items<'v>(value: &'v Value, key: &str) -> impl Iterator<Item = &'v Value> {
-    value[key].as_array().into_iter().flatten()
-}
-
-/// Reads what was sealed; the words are those of this program's texts.
-fn document(app: &App, seal: &Sealed, body: &Value) -> Document {
-    let word = |prefix: &str, word: &str| if word.is_empty() { String::new() } else { app.text(&format!("{prefix}-{}", word.replace('_', "-")), &[]) };
-    let status = |value: &Value, key: &str| word("status", value[key].as_str().unwrap_or("unassessed"));
-    let files: Vec<(Vec<String>, File)> = items(body, "artifacts")
-        .map(|a| {
-            let objectives = texts(a, "objectives");
-            let shown = objectives.join(", ");
-            (
-                objectives,
-                File {
-                    file: text(a, "file"),
-                    name: text(a, "name"),
-                    sha256: text(a, "sha256").to_ascii_uppercase(),
-                    size: a["size"].as_i64().unwrap_or(0),
-                    objectives: shown,
-                },
-            )
-        })
-        .collect();
-    let objective = |o: &Value| {
-        let id = text(o, "id");
-        let record = |r: &Value| format!("{} {}, {}: {}", word("method", &text(r, "method")), text(r, "held_on"), text(r, "with"), text(r, "said"));
-        Objective {
-            files: files.iter().filter(|(serves, _)| serves.contains(&id)).map(|(_, f)| f.file.clone()).collect(),
-            finding: word("finding", &text(o, "finding")),
-            because: text(o, "because"),
-            notes: text(o, "notes"),
-            records: items(o, "records").map(record).collect(),
-            id,
-        }
-    };
-    let requirement = |r: &Value| {
-        let id = text(r, "id");
-        Requirement {
-            objectives: items(body, "objectives").filter(|o| text(o, "requirement") == id).map(objective).collect(),
-            practice: text(r, "practice"),
-            title: text(r, "title"),
-            points: r["points"].as_i64(),
-            verified: status(r, "verified"),
-            claimed: status(r, "claimed"),
-            id,
-        }
-    };
-    let item = |i: &Value| Item {
-        requirement: text(i, "requirement"),
-        weakness: text(i, "weakness"),
-        risk: word("risk", &text(i, "risk")),
-        remediation: text(i, "remediation"),
-        due_on: text(i, "due_on"),
-        milestones: texts(i, "milestones"),
-    };
-    let planned: Vec<Item> = items(&body["plan"], "items").map(item).collect();
-    Document {
-        seal: Shown::from(seal),
-        framework: text(&body["assessment"], "framework"),
-        scope: text(&body["system"], "scope"),
-        boundary: text(&body["system"], "boundary"),
-        cage_codes: texts(&body["system"], "cage_codes").join(" "),
-        status: Status::of(seal.verified, body, seal.status_date.parse().unwrap_or_default()).map_or_else(String::new, |s| word("affirm", s.name())),
-        conditional_on: text(&body["plan"], "conditional_on"),
-        planned: planned.iter().map(|i| i.due_on.clone()).max().unwrap_or_default(),
-        requirements: items(body, "requirements").map(requirement).collect(),
-        items: planned,
-        files: files.into_iter().map(|(_, file)| file).collect(),
-    }
-}
-
-/// A document of a seal; that it was read is an entry that names which, and the hash of what it is of.
-async fn shown(ctx: &Ctx, id: &str, name: &'static str, template: &'static str) -> Answer {
-    let (permit, seal) = taken(ctx, id).await?;
+/// A seal's body; that it was read as a document is an entry that names which, and the hash of what it is of.
+async fn taken_as(ctx: &Ctx, id: &str, name: &'static str) -> Result<(Sealed, Value), http::Error> {
+    let (permit, seal): (Permit<Download>, Sealed) = taken(ctx, id).await?;
     let bytes = body(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?;
     let value: Value = serde_json::from_slice(&bytes).context("read a seal")?;
     ctx.app.db.record(permit, Detail::ok().with("document", name).with("digest", seal.digest.as_str())).await?;
-    ctx.page(template, document(&ctx.app, &seal, &value)).await
+    Ok((seal, value))
 }
 
 pub(super) async fn get_report(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
-    shown(&ctx, &id, "report", "seal/report.html").await
+    let (seal, value) = taken_as(&ctx, &id, "report").await?;
+    ctx.page("seal/report.html", Document::of(&ctx.app, &value, &seal.digest)).await
 }
 
-pub(super) async fn get_sprs(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Result<axum::response::Response, http::Error> {
-    shown(&ctx, &id, "sprs", "seal/sprs.html").await
+pub(super) async fn get_sprs(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
+    let (seal, value) = taken_as(&ctx, &id, "sprs").await?;
+    ctx.page("seal/sprs.html", Document::of(&ctx.app, &value, &seal.digest)).await
+}
+
+#[derive(Serialize)]
+struct SspPage {
+    href: String,
+    name: String,
+    plan: Ssp,
+}
+
+pub(super) async fn get_ssp(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
+    let (seal, value) = taken_as(&ctx, &id, "ssp").await?;
+    let plan = paper::ssp(&ctx.app, &value, &seal.digest);
+    ctx.page("seal/ssp.html", SspPage { href: format!("/seals/{}", seal.id), name: seal.assessment, plan }).await
+}
+
+/// The documents that were made with a seal, each with its SHA-256
+#[utoipa::path(get, path = "/api/v1/seals/{id}/documents", tag = "seals", params(("id" = String, Path)),
+    responses((status = 200, body = Vec<Kept>), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn get_documents(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
+    let seal = seen(&ctx, &id).await?;
+    let kept = document::list(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?;
+    Ok(axum::Json(kept).into_response())
+}
+
+/// Download one document of a seal, byte for byte as it was made with it
+#[utoipa::path(get, path = "/api/v1/seals/{id}/documents/{name}", tag = "seals", params(("id" = String, Path), ("name" = String, Path)),
+    responses((status = 200, content_type = "application/octet-stream"), (status = 403, body = Problem), (status = 404, body = Problem)))]
+pub(super) async fn get_document(Signed { ctx, .. }: Signed, Path((id, name)): Path<(String, String)>) -> Answer {
+    let (permit, seal) = taken(&ctx, &id).await?;
+    let fail = |e| told(&ctx.app, e);
+    let kept = document::list(&ctx.app.db, &seal).await.map_err(fail)?.into_iter().find(|k| k.name == name).ok_or_else(http::Error::not_found)?;
+    let bytes = document::bytes(&ctx.app.db, &seal, &kept).await.map_err(fail)?;
+    let detail = Detail::ok().with("document", kept.name.as_str()).with("digest", seal.digest.as_str()).with("sha256", kept.sha256.as_str());
+    ctx.app.db.record(permit, detail).await?;
+    let mut response = Bytes::from(bytes).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(document::kind(&kept.name)));
+    if let Ok(value) = HeaderValue::from_str(&content_disposition(&kept.name)) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, value);
+    }
+    response.extensions_mut().insert(IsDownload);
+    response.extensions_mut().insert(IsPrivate);
+    Ok(response)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::seal::paper::{File, Item, Objective, Requirement};
     use crate::seal::web::tests::render;
     use crate::seal::web_list::tests;
 
@@ -203,6 +119,7 @@ mod tests {
         let file = File { file: "artifacts/a".into(), name: "<i>".into(), sha256: "AB".into(), size: 3, objectives: "3.1.1[a]".into() };
         let full = || Document {
             seal: tests::shown(),
+            made_from: "<i>".into(),
             framework: "nist-800-171-r2".into(),
             scope: "<i>".into(),
             boundary: "<i>".into(),
@@ -219,5 +136,8 @@ mod tests {
             assert!(!render(template, &whole).contains("<i>"), "{template}");
             render(template, Document { status: String::new(), conditional_on: String::new(), planned: String::new(), cage_codes: String::new(), ..full() });
         }
+        let page = |plan| SspPage { href: "/seals/sel_1".into(), name: "<i>2026".into(), plan };
+        assert!(!render("seal/ssp.html", page(crate::assess::web_ssp::tests::plan())).contains("<i>"));
+        render("seal/ssp.html", page(Ssp::default()));
     }
 }

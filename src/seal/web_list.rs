@@ -4,6 +4,7 @@ use axum::extract::Path;
 use axum::http::Uri;
 use serde::Serialize;
 
+use super::document::{self, Kept};
 use super::grant::{self, is_outsider};
 use super::web::{blame, last_day, seen, today, told};
 use super::{Make, PAGE_ARTIFACTS_MAX, Read, Sealed, Sealing, Window, artifacts, list, make};
@@ -104,6 +105,7 @@ struct SealPage {
     archive_href: String,
     views_href: Option<String>,
     affirm_href: Option<String>,
+    documents: Vec<Kept>,
     files: Vec<ShownFile>,
     newer: Option<String>,
     older: Option<String>,
@@ -124,6 +126,7 @@ pub(super) async fn get_seal(Signed { ctx, .. }: Signed, Path(id): Path<String>,
         archive_href: format!("/seals/{}/archive", seal.id),
         views_href: policy.can::<super::Grant>(&ctx.actor, &On::one("seal", &seal.id)).then(|| format!("/seals/{}/views", seal.id)),
         affirm_href: policy.can::<super::Affirm>(&ctx.actor, &On::one("affirmation", &seal.id)).then(|| format!("/seals/{}/affirm", seal.id)),
+        documents: document::list(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?,
         newer: (after > 0).then(|| format!("/seals/{}?after={}", seal.id, (after - PAGE_ARTIFACTS_MAX).max(0))),
         older: (last < seal.files).then(|| format!("/seals/{}?after={last}", seal.id)),
         files: rows.into_iter().map(|r| ShownFile { file: r.file, sha256: r.sha256.to_ascii_uppercase(), size: r.size }).collect(),
@@ -187,7 +190,7 @@ pub(super) async fn post_new(Signed { ctx, person }: Signed, Path(id): Path<Stri
         form.wrong("status_date", ctx.app.text("error-day", &[]));
         return ctx.again("seal/new.html", new_page(&assessment, &catalog, form)).await;
     };
-    let new = Sealing { person: &person, assessment: &assessment, catalog: &catalog, status_date, today: today(&ctx) };
+    let new = Sealing { app: &ctx.app, person: &person, assessment: &assessment, catalog: &catalog, status_date, today: today(&ctx) };
     match make(&ctx.app.db, &*ctx.app.blobs, permit, new, None).await {
         Ok(made) => Ok(ctx.go(&format!("/seals/{}", made.answer), "seal-made")),
         Err(error) => {
@@ -234,12 +237,14 @@ pub(super) mod tests {
             archive_href: "/seals/sel_1/archive".into(),
             views_href: Some("/v".into()),
             affirm_href: Some("/a".into()),
+            documents: vec![Kept { place: 1, name: "oscal-ssp.json".into(), sha256: "ab".into(), size: 3 }],
             files: vec![file],
             newer: Some("/n".into()),
             older: Some("/o".into()),
         };
         assert!(render("seal/show.html", &page).contains("href=\"/audit/7\""));
-        let page = SealPage { entry_seq: None, may_read_trail: false, views_href: None, affirm_href: None, newer: None, older: None, ..page };
+        let page =
+            SealPage { documents: Vec::new(), entry_seq: None, may_read_trail: false, views_href: None, affirm_href: None, newer: None, older: None, ..page };
         assert!(!render("seal/show.html", &page).contains("<i>"));
         let page = NewPage { id: "asm_1".into(), name: "<i>".into(), system: "s".into(), framework: "f".into(), years: 6, form: FormState::default() };
         assert!(!render("seal/new.html", &page).contains("<i>"));

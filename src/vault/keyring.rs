@@ -1,6 +1,6 @@
 //! The keys that lie in the key folder: the key-encryption keys by version, and one key per purpose.
-//! Files are 32 random bytes in base64, 0600, made by `keys generate` and `keys rotate` and never by default. The newest
-//! key-encryption key seals; every one that is there opens, also one that was put there after the start.
+//! Files are 32 random bytes in base64, 0600, made by `keys generate` and `keys rotate` and never by default; key-encryption
+//! keys may be wrapped by somebody else's program (`custody`). The newest key-encryption key seals; every one that is there opens, also one that was put there after the start.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::custody::{Custody, CustodyError, MARK};
 use super::seal::DataKey;
 use crate::core::rng::Rng;
 
@@ -54,6 +55,9 @@ pub enum KeyRingError {
     /// A key can be read by others.
     #[error("`{0}` can be read by others; run `chmod 600 {0}`")]
     Wide(PathBuf),
+    /// Whoever wraps it did not give it.
+    #[error("`{0}`: {1}")]
+    Custody(PathBuf, CustodyError),
     /// The file system failed.
     #[error("`{0}` could not be read or written")]
     Io(PathBuf, #[source] std::io::Error),
@@ -63,6 +67,7 @@ pub enum KeyRingError {
 #[derive(Debug)]
 pub struct KeyRing {
     folder: PathBuf,
+    custody: Custody,
     /// By version, the newest last; never empty.
     keks: RwLock<Keks>,
     index: hmac::Key,
@@ -78,13 +83,21 @@ impl KeyRing {
     /// # Errors
     /// See [`KeyRingError`]: each says what to do.
     pub fn read(folder: &Path) -> Result<Self, KeyRingError> {
-        let keks = RwLock::new(read_keks(folder)?);
+        Self::read_with(folder, Custody::default())
+    }
+
+    /// The same, where key-encryption keys may be wrapped.
+    ///
+    /// # Errors
+    /// See [`KeyRingError`].
+    pub fn read_with(folder: &Path, custody: Custody) -> Result<Self, KeyRingError> {
+        let keks = RwLock::new(read_keks(folder, &custody)?);
         let mac = |name: &str| Ok::<_, KeyRingError>(hmac::Key::new(hmac::HMAC_SHA256, read_key(&folder.join(name))?.as_slice()));
         let log = match read_key(&folder.join(LOG)) {
             Err(KeyRingError::Missing(_)) => None,
             read => Some(read?),
         };
-        Ok(Self { folder: folder.to_owned(), keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log })
+        Ok(Self { folder: folder.to_owned(), custody, keks, index: mac("index")?, pepper: mac("pepper")?, csrf: mac("csrf")?, log })
     }
 
     /// Makes every key that `FILES` names, refusing to overwrite any.
@@ -100,12 +113,20 @@ impl KeyRing {
     /// # Errors
     /// When a key exists or cannot be written.
     pub fn generate_with(folder: &Path, rng: &Rng, log: bool) -> Result<Vec<PathBuf>, KeyRingError> {
+        Self::generate_in(folder, rng, log, &Custody::default())
+    }
+
+    /// The same, with the key-encryption key wrapped where somebody wraps it.
+    ///
+    /// # Errors
+    /// When a key exists, is not wrapped, or cannot be written.
+    pub fn generate_in(folder: &Path, rng: &Rng, log: bool, custody: &Custody) -> Result<Vec<PathBuf>, KeyRingError> {
         let paths: Vec<_> = FILES.iter().filter(|(name, _)| log || *name != LOG).map(|(name, _)| folder.join(name)).collect();
         if let Some(there) = paths.iter().find(|p| p.exists()) {
             return Err(KeyRingError::Exists(there.clone()));
         }
         for path in &paths {
-            make_key(path, rng)?;
+            if path == &kek_path(folder, 1) { make_kek(path, rng, custody)? } else { make_key(path, rng)? }
         }
         Ok(paths)
     }
@@ -135,7 +156,7 @@ impl KeyRing {
 
     /// Reads the key-encryption keys anew.
     pub(super) fn read_again(&self) -> Result<(), KeyRingError> {
-        let keks = read_keks(&self.folder)?;
+        let keks = read_keks(&self.folder, &self.custody)?;
         *self.keks.write().unwrap_or_else(PoisonError::into_inner) = keks;
         Ok(())
     }
@@ -144,7 +165,7 @@ impl KeyRing {
     pub(super) fn make_next(&self, rng: &Rng) -> Result<i64, KeyRingError> {
         let next = self.newest().0 + 1;
         let path = kek_path(&self.folder, next);
-        make_key(&path, rng)?;
+        make_kek(&path, rng, &self.custody)?;
         sync_folder(&self.folder)?;
         Ok(next)
     }
@@ -156,7 +177,8 @@ impl KeyRing {
         let over = || -> std::io::Result<()> {
             use std::io::Write as _;
             let mut file = std::fs::OpenOptions::new().write(true).open(&path)?;
-            file.write_all(&[b'0'; 45])?;
+            let length = usize::try_from(file.metadata()?.len()).unwrap_or(0).clamp(45, 8192);
+            file.write_all(&vec![b'0'; length])?;
             file.sync_all()?;
             std::fs::remove_file(&path)
         };
@@ -200,7 +222,7 @@ fn sync_folder(folder: &Path) -> Result<(), KeyRingError> {
 }
 
 /// Every `kek-<version>` of the folder, the newest last.
-fn read_keks(folder: &Path) -> Result<Keks, KeyRingError> {
+fn read_keks(folder: &Path, custody: &Custody) -> Result<Keks, KeyRingError> {
     let io = |e| KeyRingError::Io(folder.to_owned(), e);
     let version = |name: &str| name.strip_prefix("kek-").filter(|n| !n.starts_with('0')).and_then(|n| n.parse().ok()).filter(|n: &i64| *n > 0);
     let mut versions: Vec<i64> = match std::fs::read_dir(folder) {
@@ -214,10 +236,34 @@ fn read_keks(folder: &Path) -> Result<Keks, KeyRingError> {
     }
     let read = |version: i64| {
         let path = kek_path(folder, version);
-        let key = DataKey::new(&format!("kek-{version}"), read_key(&path)?.as_slice()).ok_or(KeyRingError::Malformed(path))?;
+        let key = DataKey::new(&format!("kek-{version}"), read_kek(&path, custody)?.as_slice()).ok_or(KeyRingError::Malformed(path))?;
         Ok((version, Arc::new(key)))
     };
     versions.into_iter().map(read).collect()
+}
+
+/// Makes the file of a key-encryption key: wrapped, where somebody wraps it, and unwrapped again before it counts.
+fn make_kek(path: &Path, rng: &Rng, custody: &Custody) -> Result<(), KeyRingError> {
+    let refused = |e| KeyRingError::Custody(path.to_owned(), e);
+    let key = Zeroizing::new(rng.bytes::<32>());
+    let Some(text) = custody.wrap(key.as_slice()).map_err(refused)? else { return make_key(path, rng) };
+    let again = custody.unwrap(text.strip_prefix(MARK).unwrap_or_default()).map_err(refused)?;
+    if again.as_slice() != key.as_slice() {
+        return Err(KeyRingError::Malformed(path.to_owned()));
+    }
+    if path.exists() {
+        return Err(KeyRingError::Exists(path.to_owned()));
+    }
+    write_new(path, text.as_bytes()).map_err(|e| KeyRingError::Io(path.to_owned(), e))
+}
+
+/// Reads the file of a key-encryption key, which may be wrapped.
+fn read_kek(path: &Path, custody: &Custody) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
+    let text = read_text(path)?;
+    let Some(wrapped) = std::str::from_utf8(&text).ok().and_then(|text| text.trim().strip_prefix(MARK)) else { return key_of(path, &text) };
+    let bytes = custody.unwrap(wrapped).map_err(|e| KeyRingError::Custody(path.to_owned(), e))?;
+    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyRingError::Malformed(path.to_owned()))?;
+    Ok(Zeroizing::new(key))
 }
 
 /// Makes one key file, refusing to overwrite.
@@ -237,6 +283,10 @@ pub fn make_key(path: &Path, rng: &Rng) -> Result<(), KeyRingError> {
 /// # Errors
 /// See [`KeyRingError`].
 pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
+    key_of(path, &read_text(path)?)
+}
+
+fn read_text(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyRingError> {
     use std::os::unix::fs::PermissionsExt as _;
     let io = |e: std::io::Error| {
         if e.kind() == std::io::ErrorKind::NotFound { KeyRingError::Missing(path.to_owned()) } else { KeyRingError::Io(path.to_owned(), e) }
@@ -244,7 +294,10 @@ pub fn read_key(path: &Path) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
     if std::fs::metadata(path).map_err(io)?.permissions().mode() & 0o077 != 0 {
         return Err(KeyRingError::Wide(path.to_owned()));
     }
-    let text = Zeroizing::new(std::fs::read(path).map_err(io)?);
+    std::fs::read(path).map(Zeroizing::new).map_err(io)
+}
+
+fn key_of(path: &Path, text: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyRingError> {
     let bytes = Zeroizing::new(STANDARD.decode(text.trim_ascii()).map_err(|_| KeyRingError::Malformed(path.to_owned()))?);
     let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| KeyRingError::Malformed(path.to_owned()))?;
     Ok(Zeroizing::new(key))

@@ -2,21 +2,25 @@
 //! Must stay true: a data key is durable in the keys' database before anything it sealed is committed; destroying the key
 //! erases what it sealed, everywhere; a wrong or missing key-encryption key stops the start.
 
+pub mod custody;
 mod hasher;
 mod keyring;
 pub mod orphans;
 mod pad;
 pub mod rotate;
 mod seal;
+mod stream;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use zeroize::Zeroizing;
 
+pub use custody::Custody;
 pub use hasher::{HashError, Hasher};
 pub use keyring::{FILES, KeyRing, KeyRingError, Purpose, make_key, read_key};
 pub use seal::{DataKey, Place};
+pub use stream::{Opener, Sealer};
 
 use crate::core::clock::{Clock, MINUTE, Micros};
 use crate::core::fault::{Context as _, Fault};
@@ -26,11 +30,15 @@ use crate::store::{Schema, Store, VersionState};
 
 /// Data keys held in memory at most; beyond it the cache starts anew.
 const CACHE_MAX: usize = 10_000;
+/// Data keys that are read at once.
+pub const KEYS_MAX: usize = 128;
 /// A data key stays in memory at most this long after it was read.
 const CACHE_FOR: Micros = 10 * MINUTE;
 
 const FIND: &str = "select id, kek, wrapped, destroyed_at, orphan_since from data_key where subject = $1";
 const BY_ID: &str = "select id, kek, wrapped, destroyed_at, orphan_since from data_key where id = $1";
+/// For [`KEYS_MAX`] subjects; fewer repeat the last.
+const HELD: &str = "select id, subject, kek, wrapped from data_key where wrapped is not null and destroyed_at is null and subject in ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42, $43, $44, $45, $46, $47, $48, $49, $50, $51, $52, $53, $54, $55, $56, $57, $58, $59, $60, $61, $62, $63, $64, $65, $66, $67, $68, $69, $70, $71, $72, $73, $74, $75, $76, $77, $78, $79, $80, $81, $82, $83, $84, $85, $86, $87, $88, $89, $90, $91, $92, $93, $94, $95, $96, $97, $98, $99, $100, $101, $102, $103, $104, $105, $106, $107, $108, $109, $110, $111, $112, $113, $114, $115, $116, $117, $118, $119, $120, $121, $122, $123, $124, $125, $126, $127, $128)";
 const INSERT: &str = "insert into data_key (id, subject, kek, wrapped, made_at) values ($1, $2, $3, $4, $5) on conflict (subject) do nothing";
 const DESTROY: &str = "update data_key set wrapped = null, destroyed_at = $2 where subject = $1 and destroyed_at is null";
 /// The grave of a key that is not here: none is made in its place.
@@ -43,6 +51,7 @@ const KEEP_CANARY: &str = "insert into canary (kek, sealed) values ($1, $2) on c
 pub const ALL: &[&str] = &[
     FIND,
     BY_ID,
+    HELD,
     INSERT,
     DESTROY,
     BURY,
@@ -64,6 +73,10 @@ pub const ALL: &[&str] = &[
 
 crate::row! {
     struct KeyRow { id: KeyId, kek: i64, wrapped: Option<Vec<u8>>, destroyed_at: Option<i64>, orphan_since: Option<i64> }
+}
+
+crate::row! {
+    struct HeldRow { id: KeyId, subject: String, kek: i64, wrapped: Vec<u8> }
 }
 
 /// Why a sealed value did not open.
@@ -88,6 +101,27 @@ impl OpenError {
     #[must_use]
     pub const fn is_gone(&self) -> bool {
         matches!(self, Self::Erased | Self::NoKey)
+    }
+}
+
+/// The text that was padded.
+fn text_of(mut plain: Zeroizing<Vec<u8>>) -> Result<Zeroizing<String>, OpenError> {
+    let length = pad::length(&plain).ok_or(OpenError::Altered)?;
+    plain.truncate(length);
+    // The bytes become the text: no copy of them stays.
+    String::from_utf8(std::mem::take(&mut *plain)).map(Zeroizing::new).map_err(|error| {
+        drop(Zeroizing::new(error.into_bytes()));
+        OpenError::Altered
+    })
+}
+
+impl DataKey {
+    /// Opens what [`Vault::seal_padded`] made under this key, to text.
+    ///
+    /// # Errors
+    /// [`OpenError::Altered`] when anything differs.
+    pub fn open_padded(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<String>, OpenError> {
+        text_of(self.open(place, sealed).ok_or(OpenError::Altered)?)
     }
 }
 
@@ -196,6 +230,28 @@ impl Vault {
         Ok(out)
     }
 
+    /// The data keys of at most [`KEYS_MAX`] subjects by their names, in one read and past the cache; whoever was erased, or
+    /// never had one, is left out.
+    ///
+    /// # Errors
+    /// When a key does not open with its key-encryption key, or the keys' database fails.
+    pub async fn held_keys(&self, subjects: &[&str]) -> Result<HashMap<String, Arc<DataKey>>, OpenError> {
+        let Some(last) = subjects.last() else { return Ok(HashMap::new()) };
+        if subjects.len() > KEYS_MAX {
+            return Err(Fault::new(format!("at most {KEYS_MAX} data keys are read at once")).into());
+        }
+        let mut query = self.0.keys.query(HELD);
+        for n in 0..KEYS_MAX {
+            query = query.bind(*subjects.get(n).unwrap_or(last));
+        }
+        let rows: Vec<HeldRow> = query.all().await.context("read data keys")?;
+        let open = |row: HeldRow| {
+            let kept = KeyRow { id: row.id, kek: row.kek, wrapped: Some(row.wrapped), destroyed_at: None, orphan_since: None };
+            Ok((row.subject, Arc::new(self.unwrap_row(kept)?)))
+        };
+        rows.into_iter().map(open).collect()
+    }
+
     async fn make(&self, subject: &str) -> Result<KeyRow, Fault> {
         let id = KeyId::new(&self.0.clock, &self.0.rng);
         let (version, kek) = self.0.ring.newest();
@@ -278,10 +334,7 @@ impl Vault {
     /// # Errors
     /// See [`OpenError`].
     pub async fn unseal_padded(&self, place: &Place<'_>, sealed: &[u8]) -> Result<Zeroizing<String>, OpenError> {
-        let mut plain = self.unseal(place, sealed).await?;
-        let length = pad::length(&plain).ok_or(OpenError::Altered)?;
-        plain.truncate(length);
-        std::str::from_utf8(&plain).map(|text| Zeroizing::new(text.to_owned())).map_err(|_| OpenError::Altered)
+        text_of(self.unseal(place, sealed).await?)
     }
 
     /// Destroys the key of `subject`: everything sealed under it is gone, and no key is ever made for it again. Gives whether

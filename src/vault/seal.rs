@@ -2,6 +2,7 @@
 //! The additional data is length-prefixed (schema version, table, row, column, key id), so bytes moved elsewhere do not open.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::core::fault::Fault;
@@ -112,7 +113,13 @@ pub fn self_test() -> Result<(), Fault> {
     let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).map_err(|_| broken())?);
     let nonce = Nonce::try_assume_unique_for_key(&nonce).map_err(|_| broken())?;
     let tag = key.seal_in_place_separate_tag(nonce, Aad::from(aad), &mut text).map_err(|_| broken())?;
-    if hex::encode(tag.as_ref()) == "76fc6ece0f4e1768cddf8853bb2d551b" { Ok(()) } else { Err(broken()) }
+    if hex::encode(tag.as_ref()) != "76fc6ece0f4e1768cddf8853bb2d551b" {
+        return Err(broken());
+    }
+    // RFC 4231, test case 2.
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, b"Jefe"), b"what do ya want for nothing?");
+    let is_right = hex::encode(tag.as_ref()) == "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843";
+    if is_right { Ok(()) } else { Err(Fault::new("the HMAC-SHA-256 self-test failed; do not use this build")) }
 }
 
 #[cfg(test)]

@@ -206,9 +206,9 @@ const tour = async (browser) => {
   const { url, people } = JSON.parse(first);
   const pages = {
     admin: ['/', '/account', '/account/password', '/account/email', '/account/totp', '/account/codes', '/account/tokens/new', '/admin/users', '/admin/users/invite', 'person', 'confirm', '/audit', '/policies', '/status', '/config', '/nowhere', '/messages'],
-    compliance: ['/', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/tags', 'desk/plan', 'desk/seal', '/seals', 'seal', 'seal/report', 'seal/sprs', 'seal/affirm', 'seal/views', '/campaigns', 'campaign', 'approval', '/intake/break-glass', '/policies'],
-    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/bulk', 'desk/window', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11', 'desk/objectives/3.13.6%5Ba%5D', 'desk/plan', '/seals'],
-    messaging: ['/', '/messages', 'message', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported', '/campaigns', '/campaigns/new', 'campaign', 'campaign/recipients', 'campaign/certificate', '/campaigns/templates', 'template'],
+    compliance: ['/', '/waiting', '/audit', '/audit?outcome=denied', '/audit?first=0&last=9', '/audit/3', '/audit/insights', '/audit/retention', '/audit/subjects', '/audit/subjects?who=sam.okafor', 'hold', '/audit/reviews', '/audit/reviews/new?first=0&last=9&sample=3', 'view', 'review', '/evidence', 'evidence', '/tags', 'desk/plan', 'desk/seal', '/seals', 'seal', 'seal/report', 'seal/sprs', 'seal/ssp', 'seal/affirm', 'seal/views', '/campaigns', 'campaign', 'approval', '/intake/break-glass', '/policies'],
+    contributor: ['/', '/evidence', 'evidence', '/evidence?q=nothing-has-this-name', '/assess', 'system', 'desk', 'desk?show=open', 'desk/score', 'desk/score?met=3.3.1', 'desk/trend', 'desk/ssp', 'desk/ssp/3.1.1', 'desk/ssp/upkeep', 'desk/bulk', 'desk/window', 'desk/requirements/3.13.11', 'desk/objectives/3.13.11', 'desk/objectives/3.13.6%5Ba%5D', 'desk/plan', '/seals'],
+    messaging: ['/', '/messages', 'message', '/inbox', '/inbox?view=closed', 'thread', '/inbox/replies', 'canned', '/inbox/answers', '/messages/sandbox', '/contacts', '/contacts?q=nobody', 'contact', 'contact-edit', '/contacts/new', '/contacts/lists', '/contacts/stops', 'lift', '/contacts/imports', 'import', 'imported', '/campaigns', '/campaigns/new', 'campaign', 'campaign/recipients', 'campaign/certificate', '/campaigns/templates', 'template'],
     intake: ['/', '/intake', 'intake', 'intake/disclosures', 'intake/erase', '/intake/export', '/intake/form/no-such-link'],
     assessor: ['/', '/seals', 'seal'],
     signedOut: ['/login', '/login?next=/audit', '/forgot', '/nowhere'],
@@ -244,6 +244,8 @@ const tour = async (browser) => {
       if (path.startsWith('seal')) path = path.replace('seal', await hrefs('/seals', /\/seals\/sel_[0-9a-f]{32}/));
       if (path.startsWith('campaign')) path = path.replace('campaign', await hrefs('/campaigns', /\/campaigns\/cmp_[0-9a-f]{32}/));
       if (path === 'approval') path = await hrefs(await hrefs('/campaigns', /\/campaigns\/cmp_[0-9a-f]{32}/), /\/campaigns\/cmp_[0-9a-f]{32}\/approve/) ?? '/campaigns';
+      if (path === 'thread') path = await hrefs('/inbox', /\/inbox\/thr_[0-9a-f]{32}/);
+      if (path === 'canned') path = await hrefs('/inbox/replies', /\/inbox\/replies\/can_[0-9a-f]{32}/);
       if (path === 'template') path = await hrefs('/campaigns/templates', /\/campaigns\/templates\/tpl_[0-9a-f]{32}/);
       if (path.startsWith('intake')) path = path.replace('intake', await hrefs('/intake', /\/intake\/itk_[0-9a-f]{32}/));
       if (path === 'system') path = await hrefs('/assess', /\/assess\/systems\/sys_[0-9a-f]{32}/);

@@ -53,6 +53,26 @@ async fn the_account_page_shows_and_sets_the_time_zone() {
 }
 
 #[tokio::test]
+async fn the_size_of_text_is_kept_and_is_on_every_page() {
+    check(async |app| {
+        let person = app.person(&[Role::Contributor]).await;
+        person.get("/").await.expect(200).lacks("class=\"large");
+        assert_eq!(person.post("/account/text", &[("size", "larger")]).await.expect(303).location(), "/account");
+        person.get("/account").await.expect(200).says("in the size you chose").says("<option value=\"larger\" selected>");
+        person.get("/evidence").await.expect(200).says("dir=\"ltr\" class=\"larger\">");
+        for wrong in ["huge", "", "large\" onload=\"x"] {
+            person.post("/account/text", &[("size", wrong)]).await.expect(422).says("Choose one of the sizes.");
+        }
+        // It is of the person and not of the session.
+        person.open_session().await;
+        person.get("/evidence").await.expect(200).says("class=\"larger\"");
+        person.post("/account/text", &[("size", "normal")]).await.expect(303);
+        person.get("/evidence").await.expect(200).lacks("class=\"large");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_changed_password_ends_other_sessions_and_open_links() {
     check(async |app| {
         let person = app.person(&[Role::Contributor]).await;

@@ -11,7 +11,15 @@ use crate::support::person::{BOUNDARY, TestToken, multipart};
 use crate::support::{Reply, TestApp, TestPerson, check};
 
 /// The routes that take a file in a form, and those of the API.
-pub const MULTIPART: [&str; 5] = ["/evidence", "/evidence/files", "/evidence/{id}/versions", "/assess/{id}/objectives/{name}/files", "/contacts/imports"];
+pub const MULTIPART: [&str; 7] = [
+    "/evidence",
+    "/evidence/files",
+    "/evidence/{id}/versions",
+    "/assess/{id}/objectives/{name}/files",
+    "/contacts/imports",
+    "/intake/{id}/files",
+    "/intake/form/{token}/files",
+];
 pub const API_MULTIPART: [&str; 2] = ["/api/v1/evidence", "/api/v1/evidence/{id}/versions"];
 
 pub async fn upload(person: &TestPerson<'_>, name: &str) -> String {
@@ -263,6 +271,9 @@ async fn evidence_of_another_time_than_the_assessment_asks_for_holds_nothing() {
         let why = told(&token, &desk, "3.4.4").await;
         assert_eq!((why["reasons"].as_array().map(Vec::len), &why["why"]["code"]), (Some(2), &json!("wrong_period")), "{why}");
         owner.post(&format!("{page}/record"), &record("2025-04-01")).await.expect(303);
+        let whole = told(&token, &desk, "3.4.4").await;
+        let waits = whole["reasons"].as_array().expect("reasons").iter().find(|r| r["code"] == "unconfirmed").expect("one waits")["of"].clone();
+        crate::assess::confirm(app, &page, waits.as_str().expect("an id")).await;
         assert_eq!(told(&token, &desk, "3.4.4").await["why"], Value::Null);
         let window = format!("/api/v1{}/window", desk.replace("/assess/", "/assessments/"));
         let put = |body: Value| {

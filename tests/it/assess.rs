@@ -1,6 +1,8 @@
 //! Assessments through the router: findings, what they rest on, what follows, and people who work at once.
 
 mod api;
+mod scope;
+mod ssp;
 
 use countersign::core::clock::DAY;
 use countersign::policy::Role;
@@ -112,6 +114,41 @@ async fn nothing_is_complete_without_evidence_or_a_record() {
             let fields: Vec<_> = record.into_iter().map(|(n, v)| if n == wrong.0 { wrong } else { (n, v) }).collect();
             person.post(&format!("{page}/record"), &fields).await.expect(422);
         }
+    })
+    .await;
+}
+
+/// A compliance officer confirms a record.
+pub async fn confirm(app: &TestApp, page: &str, record: &str) {
+    let officer = app.person(&[Role::Compliance]).await;
+    officer.post(&format!("{page}/confirm"), &[("record", record)]).await.expect(303);
+}
+
+#[tokio::test]
+async fn what_was_recorded_without_a_file_holds_nothing_until_somebody_else_confirmed_it() {
+    check(async |app| {
+        let (person, officer) = (app.person(&[Role::Contributor, Role::Compliance]).await, app.person(&[Role::Compliance]).await);
+        let desk = begin(&person).await;
+        let page = format!("{desk}/objectives/3.4.4");
+        let record = [("method", "test"), ("with", "The change board"), ("said", "It weighs them."), ("held_on", "2026-01-15")];
+        person.post(&format!("{page}/record"), &record).await.expect(303);
+        keep(&person, &page, &[("finding", "met")]).await.expect(303);
+        let own = person.get(&page).await.expect(200).says("waits for somebody else to confirm it").lacks("/confirm");
+        let id = own.field("record").expect("a record");
+        // Whoever recorded it does not confirm it, whatever their roles.
+        person.post(&format!("{page}/confirm"), &[("record", &id)]).await.expect(409);
+        officer.post(&format!("{desk}/objectives/3.4.9%5Ba%5D/confirm"), &[("record", &id)]).await.expect(409);
+        officer.post(&format!("{page}/confirm"), &[("record", "rec_none")]).await.expect(404);
+        app.person(&[Role::Contributor]).await.post(&format!("{page}/confirm"), &[("record", &id)]).await.expect(403);
+        officer.get(&page).await.expect(200).says("/confirm");
+        officer.post(&format!("{page}/confirm"), &[("record", &id)]).await.expect(303);
+        officer.get(&page).await.expect(200).says("confirmed by").lacks("waits for somebody else").lacks("/confirm");
+        officer.post(&format!("{page}/confirm"), &[("record", &id)]).await.expect(409);
+        let late = [("method", "test"), ("with", "The board"), ("said", "Again."), ("held_on", "2026-01-15")];
+        person.post(&format!("{page}/record"), &late).await.expect(303);
+        officer.post(&format!("{page}/withdraw"), &[("record", &id)]).await.expect(303);
+        officer.get(&page).await.expect(200).says("waits for somebody else to confirm it");
+        officer.post(&format!("{page}/confirm"), &[("record", &id)]).await.expect(409);
     })
     .await;
 }

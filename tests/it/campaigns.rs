@@ -17,7 +17,7 @@ fn number(n: usize) -> String {
 }
 
 /// Makes a list with contacts in a zone.
-async fn list(person: &TestPerson<'_>, name: &str, zone: &str, from: usize, n: usize) -> String {
+pub async fn list(person: &TestPerson<'_>, name: &str, zone: &str, from: usize, n: usize) -> String {
     let made = person.post("/contacts/lists", &[("name", name)]).await.expect(303);
     let list = made.location().trim_start_matches("/contacts?list=").to_owned();
     for n in from..from + n {
@@ -36,7 +36,7 @@ async fn list(person: &TestPerson<'_>, name: &str, zone: &str, from: usize, n: u
     list
 }
 
-async fn text(person: &TestPerson<'_>, name: &str, text: &str) -> String {
+pub async fn text(person: &TestPerson<'_>, name: &str, text: &str) -> String {
     let made = person.post("/campaigns/templates", &[("name", name), ("text", text)]).await.expect(303);
     made.location().trim_start_matches("/campaigns/templates/").to_owned()
 }
@@ -48,7 +48,7 @@ fn form<'a>(template: &'a str, lists: &[&'a str], gateway: &'a str) -> Vec<(&'a 
     fields
 }
 
-async fn draft(person: &TestPerson<'_>, template: &str, lists: &[&str], gateway: &str) -> String {
+pub async fn draft(person: &TestPerson<'_>, template: &str, lists: &[&str], gateway: &str) -> String {
     person.post("/campaigns/new", &form(template, lists, gateway)).await.expect(303).location().to_owned()
 }
 
@@ -96,7 +96,7 @@ async fn counted(app: &TestApp, sql: &'static str, wanted: i64) {
     panic!("{sql}: {wanted} wanted, {} there", count(app, sql).await);
 }
 
-async fn reviewed(app: &TestApp, author: &TestPerson<'_>, page: &str) {
+pub async fn reviewed(app: &TestApp, author: &TestPerson<'_>, page: &str) {
     author.post(&format!("{page}/submit"), &[]).await.expect(303);
     until(app, page, "review").await;
 }

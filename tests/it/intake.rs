@@ -1,7 +1,11 @@
 //! Intakes: a whole conversation by signed events, sealed at every step, read with a purpose, and gone when it is over.
 
 mod ending;
+mod files;
 mod form;
+mod merging;
+mod outside;
+mod sheets;
 mod staff;
 mod talk;
 

@@ -76,15 +76,20 @@ async fn a_plan_holds_what_the_regulation_lets_wait_and_nothing_else() {
         person.get(&format!("{desk}/plan?edit={id}")).await.expect(200).says("2026-02-01 first\n2026-03-31 x done");
         let csv = person.get(&format!("{desk}/plan.csv")).await.expect(200).text();
         assert!(csv.starts_with("\"requirement\",\"practice\"") && csv.contains("\"3.13.11\",\"SC.L2-3.13.11\"") && csv.contains("\"Buy it.\""), "{csv}");
+        let book = person.get(&format!("{desk}/plan.xlsx")).await.expect(200);
+        assert!(book.bytes.starts_with(b"PK") && book.text().contains(">SC.L2-3.13.11<") && book.header("content-disposition").ends_with(".xlsx\""));
         person.post(&format!("{action}/remove"), &[]).await.expect(303);
         person.post(&format!("{action}/remove"), &[]).await.expect(404);
     })
     .await;
 }
 
-async fn verified(person: &TestPerson<'_>, desk: &str, objective: &str) {
+/// Records an interview, and has somebody else confirm it.
+async fn verified(app: &TestApp, person: &TestPerson<'_>, desk: &str, objective: &str) {
     let record = [("method", "interview"), ("with", "The administrator"), ("said", "It is so."), ("held_on", "2026-01-15")];
-    person.post(&format!("{desk}/objectives/{objective}/record"), &record).await.expect(303);
+    let page = format!("{desk}/objectives/{objective}");
+    person.post(&format!("{page}/record"), &record).await.expect(303);
+    crate::assess::confirm(app, &page, &person.get(&page).await.expect(200).field("record").expect("a record")).await;
 }
 
 async fn count(app: &TestApp, action: &str) -> usize {
@@ -117,7 +122,7 @@ async fn the_plan_is_closed_out_once_and_in_time() {
         found(&person, &desk, &[]).await;
         officer.post(&close_out, &[("closed_out_on", "2026-01-15")]).await.expect(422).says("not verified");
         for objective in ["3.4.9%5Ba%5D", "3.4.9%5Bb%5D", "3.4.9%5Bc%5D"] {
-            verified(&person, &desk, objective).await;
+            verified(app, &person, &desk, objective).await;
         }
         officer.post(&close_out, &[("closed_out_on", "2026-01-09")]).await.expect(422);
         // A day too late is too late.

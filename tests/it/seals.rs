@@ -2,7 +2,9 @@
 //! change of shows in, and that stays what it is while the assessment goes on.
 
 mod affirm;
+mod documents;
 mod offline;
+mod trend;
 mod views;
 
 use std::path::{Path, PathBuf};
@@ -265,7 +267,7 @@ async fn an_assessment_that_changes_while_it_is_read_is_not_sealed() {
         let seal = async || {
             let permit = app.app.policy.permit(&actor, &On::any("seal")).expect("may");
             let person = actor.person().expect("a person");
-            let new = Sealing { person, assessment: &assessment, catalog: Catalog::r2(), status_date: day, today: day };
+            let new = Sealing { app: &app.app, person, assessment: &assessment, catalog: Catalog::r2(), status_date: day, today: day };
             seal::make(&app.app.db, &blobs, permit, new, None).await
         };
         assert!(matches!(seal().await, Err(seal::Error::Changed)));

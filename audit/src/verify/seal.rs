@@ -34,6 +34,8 @@ const SEAL_BYTES_MAX: usize = 64 << 20;
 const LOG_BYTES_MAX: usize = 8 << 20;
 /// Most artifacts of a seal.
 const ARTIFACTS_MAX: usize = 10_000;
+/// Most documents of a seal.
+const DOCUMENTS_MAX: usize = 32;
 /// Most files that are looked at.
 const FILES_MAX: usize = 20_000;
 /// Bytes that are hashed at once.
@@ -44,6 +46,7 @@ const SEAL: &str = "seal.json";
 const ARTIFACTS_LOG: &str = "CMMCAssessmentArtifacts.log";
 const HASH_LOG: &str = "CMMCAssessmentLogHash.log";
 const SUMS: &str = "SHA256SUMS";
+const DOCUMENTS: &str = "documents/SHA256SUMS";
 const ENTRY: &str = "trail/entry.json";
 const PROOF: &str = "trail/entry.tlog-proof";
 /// Files that nothing binds to the entry: they are for people, and named by the sums alone.
@@ -56,6 +59,14 @@ pub enum Trust {
     Key(Box<Got<Vkey>>),
     /// That of a policy, with its witnesses.
     Policy(Box<Got<Policy>>),
+}
+
+/// The documents of a seal, as their sums name them.
+struct Documents {
+    /// Path and SHA-256.
+    named: Vec<(String, String)>,
+    /// The SHA-256 of the sums; none when there are no documents.
+    digest: Option<String>,
 }
 
 struct Artifact {
@@ -85,13 +96,14 @@ pub fn examine(dir: &Path, trust: &Trust) -> SealReport {
     };
     report.named = artifacts.len();
     report.digest = found.get(SEAL).map(|(sum, _)| sum.clone());
-    compare(&artifacts, &found, &mut report);
+    let documents = documents(dir, &found, &mut report);
+    compare(&artifacts, &documents.named, &found, &mut report);
     let log = table(artifacts.iter().map(|a| (a.sha256.as_str(), a.file.as_str())));
     let digest = hex(&Sha256::digest(&log));
     is_exactly(dir, ARTIFACTS_LOG, &log, &mut report);
     is_exactly(dir, HASH_LOG, &table([(digest.as_str(), ARTIFACTS_LOG)]), &mut report);
     sums(dir, &found, &mut report);
-    if let Err(finding) = entry(dir, trust, &origin, &digest, &mut report) {
+    if let Err(finding) = entry(dir, trust, &origin, [Some(&digest), documents.digest.as_ref()], &mut report) {
         report.add(finding);
     }
     report.artifacts_log = Some(digest);
@@ -124,7 +136,7 @@ fn hashed(dir: &Path, report: &mut SealReport) -> BTreeMap<String, (String, u64)
         }
         left -= 1;
         match what {
-            What::Folder => return ["artifacts", "trail"].contains(&path) || report.stray(path),
+            What::Folder => return ["artifacts", "documents", "trail"].contains(&path) || report.stray(path),
             What::Other => report.add(wrong(path, "not a regular file")),
             What::File(_) => match digest(&dir.join(path)) {
                 Ok(sum) => {
@@ -188,14 +200,13 @@ fn understand(sealed: &Value, report: &mut SealReport) -> Result<(Vec<Artifact>,
     let mut out = Vec::with_capacity(items.len());
     for item in items {
         let (file, sha256) = (text(item, "file")?, text(item, "sha256")?);
-        let plain = |name: &str| !name.is_empty() && !name.starts_with('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if !file.strip_prefix("artifacts/").is_some_and(plain) {
+        if !file.strip_prefix("artifacts/").is_some_and(is_plain) {
             return Err(format!("`{}` is not the path of an artifact", file.escape_debug()));
         }
         if !names.insert(file.to_ascii_lowercase()) {
             return Err(format!("`{file}` is there twice"));
         }
-        if sha256.len() != 64 || !sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if !is_sum(sha256) {
             return Err(format!("the SHA-256 of `{file}` is not one"));
         }
         let size = match member(item, "size") {
@@ -207,8 +218,46 @@ fn understand(sealed: &Value, report: &mut SealReport) -> Result<(Vec<Artifact>,
     Ok((out, text(sealed, "log")?.to_owned()))
 }
 
+/// A name that is nothing but one.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && !name.starts_with('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+}
+
+fn is_sum(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The documents that their sums name: every one must be there as it was made. That the sums are the seal's is said by the entry.
+fn documents(dir: &Path, found: &BTreeMap<String, (String, u64)>, report: &mut SealReport) -> Documents {
+    let mut out = Documents { named: Vec::new(), digest: found.get(DOCUMENTS).map(|(sum, _)| sum.clone()) };
+    if out.digest.is_none() {
+        return out;
+    }
+    let bytes = match files::read(dir, DOCUMENTS, LOG_BYTES_MAX) {
+        Ok(bytes) => bytes,
+        Err(finding) => {
+            report.add(finding);
+            return out;
+        }
+    };
+    for line in String::from_utf8_lossy(&bytes).lines() {
+        let parts = line.split_once("  ").filter(|(sum, path)| is_sum(sum) && path.strip_prefix("documents/").is_some_and(is_plain) && *path != DOCUMENTS);
+        let Some((sum, path)) = parts.filter(|_| out.named.len() < DOCUMENTS_MAX) else {
+            report.add(wrong(DOCUMENTS, "a line is not a sum and the path of a document, or there are too many"));
+            return out;
+        };
+        match found.get(path) {
+            None => report.add(Finding::absent(Some(path.to_owned()), "the document is missing".to_owned())),
+            Some((is, _)) if is != sum => report.add(wrong(path, format!("its SHA-256 is {is}; {sum} was sealed"))),
+            Some(_) => {}
+        }
+        out.named.push((path.to_owned(), sum.to_owned()));
+    }
+    out
+}
+
 /// Holds what is there against what the seal names.
-fn compare(artifacts: &[Artifact], found: &BTreeMap<String, (String, u64)>, report: &mut SealReport) {
+fn compare(artifacts: &[Artifact], documents: &[(String, String)], found: &BTreeMap<String, (String, u64)>, report: &mut SealReport) {
     for artifact in artifacts {
         match found.get(&artifact.file) {
             None => report.add(Finding::absent(Some(artifact.file.clone()), "the artifact is missing".to_owned())),
@@ -220,7 +269,8 @@ fn compare(artifacts: &[Artifact], found: &BTreeMap<String, (String, u64)>, repo
             }
         }
     }
-    let named: BTreeSet<&str> = artifacts.iter().map(|a| a.file.as_str()).chain([SEAL, ARTIFACTS_LOG, HASH_LOG, SUMS, ENTRY, PROOF]).chain(UNBOUND).collect();
+    let named: BTreeSet<&str> = artifacts.iter().map(|a| a.file.as_str()).chain([SEAL, ARTIFACTS_LOG, HASH_LOG, SUMS, DOCUMENTS, ENTRY, PROOF]).collect();
+    let named: BTreeSet<&str> = named.into_iter().chain(documents.iter().map(|(path, _)| path.as_str())).chain(UNBOUND).collect();
     for path in found.keys().filter(|path| !named.contains(path.as_str())) {
         report.stray(path);
     }
@@ -271,16 +321,22 @@ fn sums(dir: &Path, found: &BTreeMap<String, (String, u64)>, report: &mut SealRe
 }
 
 /// The entry names this seal and the hash of `seal.json`, and is in the signed log.
-fn entry(dir: &Path, trust: &Trust, origin: &str, log_digest: &str, report: &mut SealReport) -> Result<(), Finding> {
+///
+/// `[log, documents]` are the SHA-256 of the first log and of the sums of the documents.
+fn entry(dir: &Path, trust: &Trust, origin: &str, [log, documents]: [Option<&String>; 2], report: &mut SealReport) -> Result<(), Finding> {
     let bytes = files::read(dir, ENTRY, LEAF_BYTES_MAX)?;
     let leaf = Leaf::parse(&bytes).and_then(|leaf| leaf.check(origin).map(|()| leaf)).map_err(|error| wrong(ENTRY, error.to_string()))?;
     let says = |object: &str, key: &str| leaf.inner(object, key).map(str::to_owned);
+    if documents.is_none() && says("data", "documents").is_some() {
+        return Err(Finding::absent(Some(DOCUMENTS.to_owned()), "the sums of the documents are missing".to_owned()));
+    }
     let expected = [
         ("action", leaf.text("action").map(str::to_owned), Some("assessment.seal".to_owned())),
         ("outcome", leaf.text("outcome").map(str::to_owned), Some("ok".to_owned())),
         ("resource.id", says("resource", "id"), report.id.clone()),
         ("data.digest", says("data", "digest"), report.digest.clone()),
-        ("data.artifacts_log", says("data", "artifacts_log"), Some(log_digest.to_owned())),
+        ("data.artifacts_log", says("data", "artifacts_log"), log.cloned()),
+        ("data.documents", says("data", "documents"), documents.cloned()),
         ("data.status_date", says("data", "status_date"), report.status_date.clone()),
     ];
     for (name, is, must) in expected {

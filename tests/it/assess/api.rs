@@ -69,6 +69,12 @@ async fn a_program_describes_begins_assesses_and_reads_why_not() {
         let made = token.post_with(&format!("{objective}/records"), &record, &[("idempotency-key", "two")]).await.expect(201).json();
         let again = token.post_with(&format!("{objective}/records"), &record, &[("idempotency-key", "two")]).await.expect(201).json();
         assert_eq!(made, again);
+        assert_eq!(token.get(&objective).await.expect(200).json()["why"]["code"], "unconfirmed");
+        let officer = app.person(&[Role::Compliance]).await;
+        let second = officer.token(&[Role::Compliance], &["objective.confirm"]).await;
+        token.post(&format!("{objective}/confirm"), &json!({ "record": made["id"] })).await.expect(403);
+        second.post(&format!("{objective}/confirm"), &json!({ "record": made["id"] })).await.expect(204);
+        second.post(&format!("{objective}/confirm"), &json!({ "record": made["id"] })).await.expect(409);
         assert_eq!(token.get(&objective).await.expect(200).json()["why"], Value::Null);
         token.post_with(&objective, &json!({ "stage": "complete", "finding": "met" }), &[("if-match", "\"1\"")]).await.expect(200);
         token.post(&format!("{objective}/withdraw"), &json!({ "record": made["id"] })).await.expect(409);

@@ -32,7 +32,7 @@ fn second(dir: &Path, vkey: &str) -> Option<i32> {
 }
 
 fn copied(from: &Path, to: &Path) -> PathBuf {
-    for folder in ["", "artifacts", "trail"] {
+    for folder in ["", "artifacts", "documents", "trail"] {
         fs::create_dir_all(to.join(folder)).expect("a folder");
         for entry in fs::read_dir(from.join(folder)).expect("a folder").filter_map(Result::ok).filter(|e| e.path().is_file()) {
             fs::copy(entry.path(), to.join(folder).join(entry.file_name())).expect("copied");
@@ -45,6 +45,11 @@ fn replace(path: &Path, from: &str, to: &str) {
     let text = fs::read_to_string(path).expect("text");
     assert!(text.contains(from), "{} lacks {from}", path.display());
     fs::write(path, text.replacen(from, to, 1)).expect("written");
+}
+
+fn sum(path: &Path) -> String {
+    use sha2::{Digest as _, Sha256};
+    hex::encode(Sha256::digest(fs::read(path).expect("reads")))
 }
 
 fn flip(path: &Path) {
@@ -73,7 +78,7 @@ async fn an_assessor_checks_the_archive_with_stock_tools_and_the_verifier() {
         let dir = unpacked(&officer, &page, to.path()).await;
         let out = Command::new("sha256sum").args(["--check", "--strict", "SHA256SUMS"]).current_dir(&dir).output().expect("sha256sum runs");
         let said = String::from_utf8_lossy(&out.stdout).into_owned();
-        assert!(out.status.success() && said.lines().count() == 11 && said.lines().all(|l| l.ends_with(": OK")), "{said}");
+        assert!(out.status.success() && said.lines().count() == 19 && said.lines().all(|l| l.ends_with(": OK")), "{said}");
         let log = fs::read(dir.join("CMMCAssessmentArtifacts.log")).expect("the log");
         assert!(log.is_ascii() && log.starts_with(b"\r\nAlgorithm       Hash  "));
         let rows = rows(&String::from_utf8(log).expect("ASCII"));
@@ -139,7 +144,7 @@ async fn every_change_of_an_archive_is_told() {
         let (good, another) = (unpacked(&officer, &page, &of("good")).await, unpacked(&officer, &other, &of("another")).await);
         let key = vkey(app);
         let board = "artifacts/CM-3.04.04-board.txt";
-        let (log, hash_log, seal) = ("CMMCAssessmentArtifacts.log", "CMMCAssessmentLogHash.log", "seal.json");
+        let (log, hash_log, seal, documents) = ("CMMCAssessmentArtifacts.log", "CMMCAssessmentLogHash.log", "seal.json", "documents/SHA256SUMS");
         type Tamper<'a> = Box<dyn Fn(&Path) + 'a>;
         let cases: Vec<(&str, u8, &str, Tamper<'_>)> = vec![
             ("a flipped byte", 1, board, Box::new(|d| flip(&d.join(board)))),
@@ -156,6 +161,35 @@ async fn every_change_of_an_archive_is_told() {
                 Box::new(|d| {
                     fs::remove_file(d.join(board)).expect("gone");
                     std::os::unix::fs::symlink(good.join(board), d.join(board)).expect("linked");
+                }),
+            ),
+            ("a document edited", 1, "documents/oscal-ssp.json", Box::new(|d| flip(&d.join("documents/oscal-ssp.json")))),
+            ("a document removed", 2, "documents/oscal-ssp.json", Box::new(|d| fs::remove_file(d.join("documents/oscal-ssp.json")).expect("gone"))),
+            ("a document added", 1, "documents/more.txt", Box::new(|d| fs::write(d.join("documents/more.txt"), b"x").expect("written"))),
+            ("the sums of the documents removed", 1, "documents", Box::new(|d| fs::remove_file(d.join(documents)).expect("gone"))),
+            (
+                "a document and everything that follows from it, made anew",
+                1,
+                "data.documents",
+                Box::new(|d| {
+                    let path = d.join("documents/plan-of-action.csv");
+                    let was = sum(&path);
+                    flip(&path);
+                    let before = sum(&d.join(documents));
+                    replace(&d.join(documents), &was, &sum(&path));
+                    replace(&d.join("SHA256SUMS"), &was, &sum(&path));
+                    replace(&d.join("SHA256SUMS"), &before, &sum(&d.join(documents)));
+                }),
+            ),
+            (
+                "all documents removed, and all that names them",
+                2,
+                "documents/SHA256SUMS",
+                Box::new(|d| {
+                    fs::remove_dir_all(d.join("documents")).expect("gone");
+                    let sums = fs::read_to_string(d.join("SHA256SUMS")).expect("text");
+                    let kept: String = sums.lines().filter(|l| !l.contains("  documents/")).map(|l| format!("{l}\n")).collect();
+                    fs::write(d.join("SHA256SUMS"), kept).expect("written");
                 }),
             ),
             ("the log edited", 1, log, Box::new(|d| replace(&d.join(log), "board.txt", "bored.txt"))),

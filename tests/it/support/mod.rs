@@ -1,6 +1,7 @@
 //! What tests stand on: `check` gives a fresh installation and, at the end of every test, verifies its chain.
 
 pub mod app;
+pub mod google;
 pub mod handset;
 pub mod hooks;
 pub mod person;

@@ -52,6 +52,7 @@ pub enum Does {
 pub struct Accepted {
     pub sid: String,
     pub to: String,
+    pub from: String,
     pub body: String,
     pub callback: Option<String>,
     pub validity: u32,
@@ -284,6 +285,7 @@ fn accept(state: &State, body: &str) -> Option<Accepted> {
     let accepted = Accepted {
         sid: format!("SM{}", hex::encode(Rng::system().bytes::<16>())),
         to: one("To")?,
+        from: one("From").or_else(|| one("MessagingServiceSid"))?,
         body: one("Body")?,
         callback: one("StatusCallback"),
         validity: one("ValidityPeriod").and_then(|v| v.parse().ok()).unwrap_or(0),
@@ -298,7 +300,7 @@ fn shown(accepted: &Accepted) -> Value {
     let made = jiff::Timestamp::from_microsecond(accepted.made_at).expect("a time");
     let made = jiff::fmt::rfc2822::to_string(&made.to_zoned(jiff::tz::TimeZone::UTC)).expect("a date");
     json!({
-        "sid": accepted.sid, "account_sid": SID, "to": accepted.to, "from": FROM, "body": accepted.body, "status": accepted.status,
+        "sid": accepted.sid, "account_sid": SID, "to": accepted.to, "from": accepted.from, "body": accepted.body, "status": accepted.status,
         "num_segments": "1", "num_media": "0", "direction": "outbound-api", "date_created": made, "date_updated": made, "date_sent": null,
         "price": null, "price_unit": "USD", "error_code": null, "error_message": null, "messaging_service_sid": null, "api_version": "2010-04-01",
         "uri": format!("/2010-04-01/Accounts/{SID}/Messages/{}.json", accepted.sid)
@@ -313,7 +315,7 @@ async fn list(state: &State, stream: &mut TcpStream, line: &str) -> Option<()> {
     assert!(one("DateSent>").is_some_and(|day| day.len() == 10), "{query:?}");
     let page: usize = one("Page").and_then(|p| p.parse().ok()).unwrap_or(0);
     let to = one("To")?;
-    let all: Vec<Accepted> = state.accepted.borrow().iter().filter(|a| a.to == to).cloned().collect();
+    let all: Vec<Accepted> = state.accepted.borrow().iter().filter(|a| a.to == to && one("From").is_none_or(|from| from == a.from)).cloned().collect();
     let more = all.len() > 2 * (page + 1);
     let encoded = serde_urlencoded::to_string([("To", to.as_str()), ("DateSent>", one("DateSent>")?.as_str())]).ok()?;
     let next = more.then(|| format!("/2010-04-01/Accounts/{SID}/Messages.json?{encoded}&Page={}", page + 1));

@@ -1,0 +1,106 @@
+# The inbox: conversations, canned replies, what is answered by itself.
+
+inbox-title = Inbox
+inbox-lead = What people wrote back, and what was said to them. What one of you reads or closes is read or closed for all.
+inbox-list = Conversations
+inbox-views = Views
+inbox-view-open = Open
+inbox-view-unread = Unread
+inbox-view-mine = Mine
+inbox-view-nobody = Nobody's
+inbox-view-closed = Closed
+inbox-number = Phone number
+inbox-find = Find
+inbox-none = No conversations here.
+inbox-search-why = Texts lie sealed, so they cannot be searched. A number is found when it is entered whole.
+inbox-refresh = Refresh
+inbox-unread = Unread
+inbox-read = Read
+inbox-closed = Closed
+inbox-open = Open
+channel-sms = Text message
+channel-whatsapp = WhatsApp
+
+thread-title = Conversation with { $who }
+thread-own = to { $own }
+thread-contact = Contact
+thread-mark-read = Mark as read
+thread-close = Close
+thread-reopen = Open again
+thread-reply = Write back
+thread-send = Send reply
+thread-canned = Canned reply
+thread-put = Put in
+thread-said = What was said
+thread-nothing = Nothing yet.
+thread-read-by = Read by { $who }
+thread-in = Received
+thread-out = Sent
+thread-note = Note
+thread-note-new = Note for colleagues
+thread-note-hint = It is never sent.
+thread-note-write = Write note
+thread-by-itself = answered by itself, as set by { $author }
+thread-campaign = of a campaign
+thread-whose = Whose it is
+thread-person = Person
+thread-assign = Assign
+thread-nobody = Nobody
+thread-window = WhatsApp takes free texts until
+thread-window-past = WhatsApp takes no free text now.
+
+error-reply-text = Enter a text of at most { $max } characters
+error-reply-window = The last word from there is more than 24 hours old. WhatsApp takes only an approved template then. Wait until they write, or write by another way
+error-reply-erased = The number was erased, so nobody can be written to
+error-thread-note = Enter a note of at most { $max } characters
+error-canned-missing = There is no value for “{ $name }” here. Write it in by hand
+error-canned-name = Enter a name of at most 100 characters
+error-canned-taken = There is a reply of this name. Choose another
+error-canned-text = Enter a text of at most { $max } characters
+
+replies-title = Canned replies
+replies-lead = Texts that are kept ready. Names in braces are filled from the contact.
+replies-none-title = No canned replies yet
+replies-none = A reply that is kept ready is put into the form and can be changed before it is sent.
+reply-new = New reply
+reply-make = Make reply
+reply-save = Save
+reply-remove = Remove reply
+
+answers-title = Automatic answers
+answers-lead = What is answered by itself, in the name of who sets it. A number gets at most { $n } such answers a day. What a gateway answers by itself is not answered again.
+answer-stop = Answer to STOP
+answer-stop-when = Goes out once for each opt-out, and nothing after it.
+answer-start = Answer to START
+answer-start-when = Goes out when it ends an opt-out.
+answer-help = Answer to HELP
+answer-help-when = Goes out to whoever may be written to. Say who you are and how to opt out.
+answer-by = Set by { $author }
+answer-off = Nothing is answered
+answer-text = Text; leave it empty to answer nothing
+answer-save = Save
+
+flash-text-thread-noted = The note is written.
+flash-text-thread-assigned = The conversation is assigned.
+flash-text-thread-read = The conversation is marked as read.
+flash-text-thread-closed = The conversation is closed.
+flash-text-thread-opened = The conversation is open again.
+flash-text-canned-made = The reply is kept ready.
+flash-text-canned-changed = The reply is changed.
+flash-text-canned-removed = The reply is removed.
+flash-text-answer-set = The answer is set.
+
+action-thread-list = See conversations
+action-thread-read = Conversation read
+action-thread-assign = Conversation assigned
+action-thread-close = Conversation closed
+action-thread-open = Conversation opened again
+action-thread-note = Note beside a conversation
+action-thread-reply = Reply
+action-canned-create = Make a canned reply
+action-canned-edit = Change a canned reply
+action-canned-remove = Remove a canned reply
+action-answer-set = Set an automatic answer
+
+message-reason-whatsapp-window = more than 24 hours had passed since the last word from there
+message-reason-answer-overtaken = what it answers no longer holds

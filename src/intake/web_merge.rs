@@ -1,0 +1,140 @@
+//! The page on which two records become one: first which other one, then which answer stays, field by field.
+//! Must stay true: it shows how answers stand to each other and never what they say; what somebody must read to choose is read
+//! as any field is.
+
+use axum::extract::Path;
+use axum::http::Uri;
+use serde::Serialize;
+
+use super::merge::{self, Stands};
+use super::web::{Row, allowed, fields_of, permitted, row};
+use super::{Error, Merge, NOTE_CHARS_MAX, Record, read};
+use crate::core::id::IntakeId;
+use crate::core::text::Paragraph;
+use crate::flow::Flow;
+use crate::http::form::{Fields, FormState};
+use crate::http::{self, Answer, Ctx, Posted, Routes, Rule, Signed};
+use crate::policy::Resource as _;
+
+pub(super) fn routes() -> Routes {
+    Routes::new().get("/intake/{id}/merge", Rule::Act("intake.merge"), get_merge).post("/intake/{id}/merge", Rule::Act("intake.merge"), post_merge)
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    field: String,
+    label: String,
+    /// `same`, `kept`, `other` or `differ`.
+    stands: &'static str,
+    from_other: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct MergePage {
+    item: Row,
+    version: i64,
+    other: Option<Row>,
+    other_version: i64,
+    alike: Vec<Row>,
+    fields: Vec<Field>,
+    form: FormState,
+}
+
+/// The other record, which must be one that may be seen too.
+async fn other_of(ctx: &Ctx, id: &str) -> Result<Record, http::Error> {
+    let id: IntakeId = id.trim().parse().map_err(|_| http::Error::not_found())?;
+    let other = read::find(&ctx.app.db, &id).await?.ok_or_else(http::Error::not_found)?;
+    drop(permitted::<Merge>(ctx, &other.on()).await?);
+    Ok(other)
+}
+
+async fn page(ctx: &Ctx, flow: &Flow, record: &Record, other: Option<&Record>, from_other: &[String], form: FormState) -> Result<MergePage, http::Error> {
+    let db = &ctx.app.db;
+    let (mut alike, mut fields) = (Vec::new(), Vec::new());
+    match other {
+        None => {
+            for one in merge::alike(db, record).await? {
+                alike.push(row(ctx, &one).await?);
+            }
+        }
+        Some(other) => {
+            let labels = fields_of(Some(flow), "en");
+            for (field, stands) in merge::compare(db, flow, record, other).await? {
+                let label = labels.iter().find(|l| l.value == field).map_or_else(|| field.clone(), |l| l.text.clone());
+                let (name, beforehand) = match stands {
+                    Stands::Same => ("same", false),
+                    Stands::Kept => ("kept", false),
+                    Stands::Other => ("other", true),
+                    Stands::Differ => ("differ", false),
+                };
+                fields.push(Field { from_other: beforehand || from_other.contains(&field), field, label, stands: name });
+            }
+        }
+    }
+    Ok(MergePage {
+        item: row(ctx, record).await?,
+        version: record.version,
+        other: match other {
+            Some(other) => Some(row(ctx, other).await?),
+            None => None,
+        },
+        other_version: other.map_or(0, |other| other.version),
+        alike,
+        fields,
+        form,
+    })
+}
+
+async fn get_merge(Signed { ctx, .. }: Signed, Path(id): Path<String>, uri: Uri) -> Answer {
+    let (record, _permit) = allowed::<Merge>(&ctx, &id).await?;
+    let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
+    let with = query.optional("with")?.filter(|t| !t.trim().is_empty());
+    query.finish()?;
+    super::change::still(&record)?;
+    let flow = ctx.app.policies.flows.get(&record.flow).ok_or_else(http::Error::not_found)?;
+    let mut form = FormState::default();
+    let other = match with {
+        None => None,
+        Some(with) => match other_of(&ctx, &with).await {
+            Ok(other) => Some(other),
+            Err(error) if error.status == axum::http::StatusCode::NOT_FOUND => {
+                form = form.keep("with", with);
+                form.wrong("with", ctx.app.text("intake-merge-none", &[]));
+                None
+            }
+            Err(error) => return Err(error),
+        },
+    };
+    if let Some(other) = &other {
+        merge::check(&ctx.app.db, &record, other).await?;
+    }
+    let is_fine = form.is_fine();
+    let page = page(&ctx, flow, &record, other.as_ref(), &[], form).await?;
+    if is_fine { ctx.page("intake/merge.html", page).await } else { ctx.again("intake/merge.html", page).await }
+}
+
+async fn post_merge(Signed { person, .. }: Signed, Path(id): Path<String>, Posted { ctx, mut fields }: Posted) -> Answer {
+    let (record, permit) = allowed::<Merge>(&ctx, &id).await?;
+    let other = other_of(&ctx, &fields.one("other")?).await?;
+    let (seen, seen_other, why) = (fields.one("version")?, fields.one("other_version")?, fields.one("reason")?);
+    let from_other = fields.many("from_other");
+    fields.finish()?;
+    let flow = ctx.app.policies.flows.get(&record.flow).ok_or_else(http::Error::not_found)?;
+    if seen.parse() != Ok(record.version) || seen_other.parse() != Ok(other.version) {
+        return Err(Error::Changed.into());
+    }
+    let Ok(why) = Paragraph::parse(&why, NOTE_CHARS_MAX) else {
+        let mut form = FormState::default().keep("reason", why);
+        form.wrong("reason", ctx.app.text("error-reason-missing", &[]));
+        let page = page(&ctx, flow, &record, Some(&other), &from_other, form).await?;
+        return ctx.again("intake/merge.html", page).await;
+    };
+    let choice = merge::Choice { other: &other, from_other: &from_other, why: &why };
+    match merge::merge(&ctx.app.db, permit, flow, &record, &person, choice).await {
+        Err(Error::NotFound) => Err(http::Error::field("from_other", "is no field that the other record has an answer to")),
+        done => {
+            done?;
+            Ok(ctx.go(&format!("/intake/{}", record.id), "intake-merged"))
+        }
+    }
+}
