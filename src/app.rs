@@ -85,6 +85,7 @@ pub fn acts() -> Vec<&'static str> {
         assess::ACTS,
         plans::ACTS,
         seal::ACTS,
+        crate::webhooks::ACTS,
         contacts::ACTS,
         messages::ACTS,
         campaigns::ACTS,
@@ -109,6 +110,7 @@ pub fn routes() -> Routes {
         .and(assess::web::routes())
         .and(plans::web::routes())
         .and(seal::web::routes())
+        .and(crate::webhooks::web::routes())
         .and(contacts::web::routes())
         .and(intake::web::routes())
         .and(messages::web::routes())
@@ -316,6 +318,7 @@ impl Installation {
         self.tasks.spawn(messages::worker::run(app.db.clone(), app.clone(), &campaigns::warden::OfCampaigns, self.stop.clone()));
         self.tasks.spawn(messages::reconcile::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(messages::media::run(app.clone(), self.stop.clone()));
+        self.tasks.spawn(crate::webhooks::deliver::run(app.clone(), &messages::told::Told, self.stop.clone()));
         self.tasks.spawn(messages::phone::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(campaigns::engine::run(app.clone(), self.stop.clone()));
         self.tasks.spawn(contacts::import::load::run(app.clone(), self.stop.clone()));
@@ -390,6 +393,7 @@ pub fn statements() -> Vec<&'static str> {
         assess::bring::sql::ALL,
         plans::sql::ALL,
         seal::sql::ALL,
+        crate::webhooks::sql::ALL,
         contacts::sql::ALL,
         intake::sql::ALL,
         messages::sql::ALL,

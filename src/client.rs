@@ -2,9 +2,11 @@
 //! Must stay true: a try ends in time, no redirect is followed, nothing is tried again by the library, no proxy of the
 //! environment is used, and of an answer no more is read than was allowed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::{Client, Response, redirect, retry};
+use reqwest::dns::Resolve;
+use reqwest::{Client, ClientBuilder, Response, redirect, retry};
 
 use crate::core::fault::{Context as _, Fault};
 
@@ -21,6 +23,18 @@ pub fn new(try_max: Duration, idle: usize) -> Result<Client, Fault> {
 /// # Errors
 /// As [`new`].
 pub fn with_connect(connect_max: Duration, try_max: Duration, idle: usize) -> Result<Client, Fault> {
+    builder(connect_max, try_max, idle).build().context("make a client")
+}
+
+/// A client that connects only to what `resolver` lets it, and keeps no connection.
+///
+/// # Errors
+/// As [`new`].
+pub fn with_resolver<R: Resolve + 'static>(try_max: Duration, resolver: Arc<R>) -> Result<Client, Fault> {
+    builder(try_max, try_max, 0).dns_resolver(resolver).build().context("make a client")
+}
+
+fn builder(connect_max: Duration, try_max: Duration, idle: usize) -> ClientBuilder {
     Client::builder()
         .timeout(try_max)
         .connect_timeout(connect_max)
@@ -30,8 +44,6 @@ pub fn with_connect(connect_max: Duration, try_max: Duration, idle: usize) -> Re
         .referer(false)
         .pool_max_idle_per_host(idle)
         .user_agent(concat!("countersign/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .context("make a client")
 }
 
 /// Why a request got no answer, as a stable class.

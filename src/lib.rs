@@ -39,4 +39,5 @@ pub mod stamp;
 pub mod store;
 pub mod trail;
 pub mod vault;
+pub mod webhooks;
 pub mod witness;

@@ -119,7 +119,8 @@ async fn get_campaigns(Signed { ctx, .. }: Signed, uri: Uri) -> Answer {
 async fn get_campaign(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
     let campaign = named::<See>(&ctx, &id).await?;
     let counts = counts(&ctx.app.db, &campaign).await?.into_iter().map(|(state, n)| (state.to_owned(), n)).collect();
-    Ok(axum::Json(CampaignWhole { item: campaign.into(), counts }).into_response())
+    let version = campaign.version;
+    Ok(http::etag::tagged(axum::Json(CampaignWhole { item: campaign.into(), counts }).into_response(), version))
 }
 
 /// Put a draft up for review

@@ -1,4 +1,4 @@
-//! Who gets a campaign: its lists as they are when it is put up for review, each number once, judged one by one.
+//! Who gets a campaign: its lists and segments as they are when it is put up for review, each number once, judged one by one.
 //! Must stay true: everybody on the lists is taken down, also who gets nothing, with the reason; how far it came is committed
 //! with the recipients, so a killed server goes on; the hash over all of them is what is approved.
 
@@ -9,10 +9,10 @@ use sha2::{Digest as _, Sha256};
 use super::campaign::{hash_of, one};
 use super::template::{Template, template_of};
 use super::wording::Wording;
-use super::{Campaign, Error, Gather, RECIPIENTS_MAX, hours, sql};
+use super::{Campaign, Error, Gather, Origin, RECIPIENTS_MAX, hours, sql};
 use crate::contacts::{self, Contact, Filter};
 use crate::core::fault::{Context as _, Fault};
-use crate::core::id::{ConsentId, ContactId, ListId, RecipientId};
+use crate::core::id::{ConsentId, ContactId, RecipientId};
 use crate::core::segment;
 use crate::core::text::Paragraph;
 use crate::db::{Db, Detail, Tx};
@@ -99,20 +99,36 @@ pub async fn step(app: &App, campaign: &Campaign) -> Result<bool, Error> {
     let db = &app.db;
     let text = template_of(db, &campaign.template_id, campaign.template_version).await?;
     let (at, after) = place_in(campaign);
-    let Some(list): Option<ListId> = campaign.list_ids().into_iter().nth(at) else { return ready(app, campaign, &text).await.map(|()| false) };
+    let Some(origin) = campaign.origins().into_iter().nth(at) else { return ready(app, campaign, &text).await.map(|()| false) };
     let wording = Wording::parse(&text.text).map_err(|error| Fault::new(format!("a stored template cannot be read: {error:?}")))?;
-    let filter = Filter { list: Some(list), ..Filter::default() };
-    let page = contacts::page(db, &filter, after.as_ref(), BATCH).await?;
-    let gathered = match page.contacts.last().filter(|_| page.more) {
-        Some(last) => format!("{at} {}", last.id),
+    let (found, last) = next_of(db, origin, after.as_ref()).await?;
+    let gathered = match last {
+        Some(last) => format!("{at} {last}"),
         None => format!("{} {WHOLE}", at + 1),
     };
-    let mut judged = Vec::with_capacity(page.contacts.len());
-    for contact in page.contacts {
+    let mut judged = Vec::with_capacity(found.len());
+    for contact in found {
         judged.push(judge(db, campaign, &wording, contact).await?);
     }
     keep(app, campaign, judged, &gathered).await?;
     Ok(true)
+}
+
+/// The next contacts of a list or a segment, and the last that was looked at when there are more.
+async fn next_of(db: &Db, origin: Origin, after: Option<&ContactId>) -> Result<(Vec<Contact>, Option<ContactId>), Error> {
+    match origin {
+        Origin::List(list) => {
+            let filter = Filter { list: Some(list), ..Filter::default() };
+            let page = contacts::page(db, &filter, after, BATCH).await?;
+            let last = page.contacts.last().filter(|_| page.more).map(|last| last.id.clone());
+            Ok((page.contacts, last))
+        }
+        Origin::Segment(id) => {
+            let Some(segment) = contacts::segment::find(db, &id).await? else { return Ok((Vec::new(), None)) };
+            let found = contacts::segment::fitting(db, &segment.rule(db).await?, after, BATCH).await?;
+            Ok((found.contacts, found.last.filter(|_| found.more)))
+        }
+    }
 }
 
 fn permit<A: Act<On = crate::policy::On>>(app: &App, campaign: &Campaign) -> Result<Permit<A>, Error> {

@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{Approve, Begin, Campaign, Cancel, Create, Edit, Error, PAGE_MAX, Pause, Reject, Resume, Submit, Template, sql};
+use super::{Approve, Begin, Campaign, Cancel, Create, Edit, Error, Origin, PAGE_MAX, Pause, Reject, Resume, Submit, Template, sql};
 use crate::core::clock::Micros;
-use crate::core::id::{CampaignId, ListId, PersonId, TemplateId};
+use crate::core::id::{CampaignId, PersonId, TemplateId};
 use crate::db::{Db, Detail};
 use crate::policy::{Act, Permit};
+use crate::repeat::{Once, Repeat};
 
 /// Where somebody on the lists may stand, in the order in which it is told.
 pub const COUNTED: [&str; 9] = ["pending", "queued", "sending", "accepted", "delivered", "failed", "rejected", "unknown", "refused"];
@@ -25,8 +26,8 @@ pub struct New {
     pub template: TemplateId,
     /// And of that which version.
     pub template_version: i64,
-    /// Who gets it.
-    pub lists: Vec<ListId>,
+    /// Who gets it: lists and segments.
+    pub lists: Vec<Origin>,
     /// The gateway it leaves by.
     pub gateway: String,
     /// When it begins by itself.
@@ -39,7 +40,7 @@ pub struct New {
 
 impl New {
     fn lists(&self) -> String {
-        self.lists.iter().map(ListId::as_str).collect::<Vec<_>>().join(" ")
+        self.lists.iter().map(Origin::as_str).collect::<Vec<_>>().join(" ")
     }
 
     fn detail(&self) -> Detail {
@@ -83,15 +84,29 @@ pub fn no_audience() -> String {
 /// # Errors
 /// When the database fails.
 pub async fn create(db: &Db, permit: Permit<Create>, author: &PersonId, new: &New) -> Result<CampaignId, Error> {
+    Ok(create_once(db, permit, author, new, None).await?.answer)
+}
+
+/// The same; a repeated request gets the first one's answer.
+///
+/// # Errors
+/// [`repeat::Error::OtherBody`](crate::repeat::Error::OtherBody); when the database fails.
+pub async fn create_once(db: &Db, permit: Permit<Create>, author: &PersonId, new: &New, repeat: Option<&Repeat>) -> Result<Once<CampaignId>, Error> {
     let id = CampaignId::new(db.clock(), db.rng());
     let permit = permit.naming(&id);
     let mut tx = db.begin(&permit).await?;
+    if let Some(repeat) = repeat
+        && !repeat.keep(&mut tx, &id).await?
+    {
+        drop(tx);
+        return Ok(Once::again(repeat.answer(db).await?));
+    }
     let now = tx.now();
     let insert = tx.write(sql::INSERT).bind(&id).bind(new.name.as_str()).bind(author).bind(&new.template).bind(new.template_version).bind(new.lists());
     let insert = insert.bind(new.gateway.as_str()).bind(new.scheduled_at).bind(new.per_minute).bind(i64::from(new.needs_consent)).bind(now);
     insert.execute().await?;
-    tx.commit(permit, new.detail()).await?;
-    Ok(id)
+    tx.commit(permit, new.detail().keyed(repeat.map(|r| r.key().to_owned()))).await?;
+    Ok(Once::now(id))
 }
 
 /// Changes a campaign that has not begun: it is a draft again, whatever it was.

@@ -23,6 +23,7 @@ use crate::core::number::{Kinds, Number};
 use crate::db::{DbError, Detail, Restraint};
 use crate::http::App;
 use crate::messages::outbox::{Belongs, Outbox};
+use crate::messages::route;
 use crate::policy::{Act, Actor, On, Permit, Resource as _};
 
 /// The pause between two rounds.
@@ -225,7 +226,8 @@ async fn record(app: &App, campaign: &Campaign, wording: &Wording, recipient: &R
     let Ok(text) = text_for(wording, &card) else { return skip(app, campaign, recipient, "value_missing").await };
     let number = Number::parse_of(&card.number, None, Kinds { voip: true }).map_err(|e| Fault::with("read a contact's number", e))?;
     let of = Belongs { campaign: campaign.id.clone(), recipient: recipient.id.clone() };
-    let message = match Outbox::seal(db, &campaign.author_id, &number, &text, &campaign.gateway, Some(of)).await {
+    let gateway = route::by_choice(db, &app.config, &campaign.gateway, &number).await?;
+    let message = match Outbox::seal(db, &campaign.author_id, &number, &text, &gateway, Some(of)).await {
         Ok(message) => message,
         Err(DbError::Erased) => return skip(app, campaign, recipient, "erased").await,
         Err(error) => return Err(error.into()),
@@ -238,7 +240,8 @@ async fn record(app: &App, campaign: &Campaign, wording: &Wording, recipient: &R
     }
     message.queue(&mut tx).await?;
     one(tx.write(sql::QUEUE).bind(&recipient.id).bind(message.id()).execute().await?)?;
-    let detail = Detail::ok().with("campaign", campaign.id.as_str()).with("recipient", recipient.id.as_str()).with("gateway", campaign.gateway.as_str());
+    let detail = Detail::ok().with("campaign", campaign.id.as_str()).with("recipient", recipient.id.as_str()).with("gateway", route::first(&gateway));
+    let detail = if gateway.contains(' ') { detail.with("route", gateway.as_str()) } else { detail };
     let detail = detail.with("hash", campaign.approved_hash.clone().unwrap_or_default());
     let detail = if let Some(consent) = &consent { detail.with("consent", consent.as_str()) } else { detail };
     tx.commit(permit, detail.personal("to", number.e164()).personal("text", &text)).await?;

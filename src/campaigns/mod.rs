@@ -3,6 +3,7 @@
 //! voids the approval; a number gets it once; nothing is sent outside the recipient's hours, to who opted out, or twice.
 
 pub mod api;
+pub mod api_write;
 pub mod audience;
 mod campaign;
 pub mod engine;
@@ -15,20 +16,23 @@ pub mod warden;
 pub mod web;
 mod web_act;
 mod web_edit;
+mod web_live;
 mod web_result;
 mod web_template;
 pub mod wording;
 
-pub use campaign::{COUNTED, Happened, New, approve, begin, cancel, counts, create, edit, find, history, page, pause, reject, resume, submit};
+pub use campaign::{COUNTED, Happened, New, approve, begin, cancel, counts, create, create_once, edit, find, history, page, pause, reject, resume, submit};
 pub use samples::demo_samples;
-pub use template::{Template, create as create_template, next as next_template, template, template_of, templates, versions};
+pub use template::{
+    Template, create as create_template, create_once as create_template_once, next as next_template, template, template_of, templates, versions,
+};
 
 use crate::core::fault::Fault;
-use crate::core::id::{CampaignId, ContactId, EventId, ListId, MessageId, PersonId, RecipientId, TemplateId};
+use crate::core::id::{CampaignId, ContactId, EventId, ListId, MessageId, PersonId, RecipientId, SegmentId, TemplateId};
 use crate::db::DbError;
 use crate::policy::{On, Resource};
 use crate::store::StoreError;
-use crate::{contacts, messages};
+use crate::{contacts, messages, repeat};
 
 /// Recipients of one campaign.
 pub const RECIPIENTS_MAX: i64 = 100_000;
@@ -96,7 +100,7 @@ crate::row! {
         pub template_id: TemplateId,
         /// And of that which version.
         pub template_version: i64,
-        /// The ids of its lists, apart by blanks.
+        /// The ids of its lists and segments, apart by blanks.
         pub lists: String,
         /// The gateway it leaves by.
         pub gateway: String,
@@ -183,11 +187,43 @@ crate::row! {
     }
 }
 
-impl Campaign {
-    /// Its lists.
+/// Where recipients come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Who is on a list.
+    List(ListId),
+    /// Whom a filter fits.
+    Segment(SegmentId),
+}
+
+impl Origin {
+    /// The one of this id.
     #[must_use]
-    pub fn list_ids(&self) -> Vec<ListId> {
-        self.lists.split(' ').filter_map(|id| id.parse().ok()).collect()
+    pub fn parse(id: &str) -> Option<Self> {
+        id.parse().map(Self::List).ok().or_else(|| id.parse().map(Self::Segment).ok())
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::List(id) => id.as_str(),
+            Self::Segment(id) => id.as_str(),
+        }
+    }
+}
+
+impl From<ListId> for Origin {
+    fn from(id: ListId) -> Self {
+        Self::List(id)
+    }
+}
+
+impl Campaign {
+    /// Its lists and segments.
+    #[must_use]
+    pub fn origins(&self) -> Vec<Origin> {
+        self.lists.split(' ').filter_map(Origin::parse).collect()
     }
 }
 
@@ -215,6 +251,9 @@ pub enum Error {
     /// There are as many as there may be.
     #[error("there are too many")]
     TooMany,
+    /// The request came before.
+    #[error(transparent)]
+    Repeat(#[from] repeat::Error),
     /// The database.
     #[error(transparent)]
     Db(#[from] DbError),

@@ -40,7 +40,7 @@ pub async fn demo_samples(app: &App, author: &Actor, other: &Actor) -> Result<()
             name: format!("{name}, November"),
             template: text.id,
             template_version: text.version,
-            lists: vec![lists[n].clone()],
+            lists: vec![lists[n].clone().into()],
             gateway: gateway.to_owned(),
             scheduled_at: None,
             per_minute: 120,

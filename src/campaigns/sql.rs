@@ -54,6 +54,8 @@ pub const QUEUE: &str = "update campaign_recipient set state = 'queued', message
 pub const SKIP: &str = "update campaign_recipient set state = 'refused', reason = $3, last_audit_id = $1 where id = $2 and state = 'pending'";
 /// What the claim of a message asks: may this campaign send as it was approved, and where is this recipient?
 pub const CLAIM: &str = "select c.state, c.hash, c.approved_hash, c.needs_consent, r.contact_id, r.zones from campaign c join campaign_recipient r on r.campaign_id = c.id and r.round = c.round where c.id = $1 and r.id = $2";
+pub const SPAN: &str = "select min(ended_at), max(ended_at) from message where campaign_id = $1 and ended_at is not null";
+pub const BUCKETS: &str = "select state, (ended_at - $2) / $3 as bucket, count(*) as n from message where campaign_id = $1 and ended_at is not null group by state, (ended_at - $2) / $3";
 pub const OPEN: &str = "select count(*) from message where campaign_id = $1 and state in ('queued', 'sending')";
 pub const COUNT_MESSAGES: &str = "select state, count(*) as n from message where campaign_id = $1 group by state";
 pub const COUNT_RECIPIENTS: &str = "select state, count(*) as n from campaign_recipient where campaign_id = $1 and round = $2 group by state";
@@ -99,6 +101,8 @@ pub const ALL: &[&str] = &[
     QUEUE,
     SKIP,
     CLAIM,
+    SPAN,
+    BUCKETS,
     OPEN,
     COUNT_MESSAGES,
     COUNT_RECIPIENTS,

@@ -8,6 +8,7 @@ use crate::core::id::{PersonId, TemplateId};
 use crate::core::text::fold;
 use crate::db::{Db, DbError, Detail};
 use crate::policy::{On, Permit, Resource};
+use crate::repeat::{Once, Repeat};
 
 crate::row! {
     /// A template with one of its versions.
@@ -45,9 +46,29 @@ pub fn sha256(text: &str) -> String {
 /// # Errors
 /// [`Error::Name`] when there is one of this name, whatever its case; [`Error::TooMany`].
 pub async fn create(db: &Db, permit: Permit<MakeTemplate>, author: &PersonId, name: &str, text: &str) -> Result<TemplateId, Error> {
+    Ok(create_once(db, permit, author, (name, text), None).await?.answer)
+}
+
+/// The same of a name and a text; a repeated request gets the first one's answer.
+///
+/// # Errors
+/// As [`create`]; [`repeat::Error::OtherBody`](crate::repeat::Error::OtherBody).
+pub async fn create_once(
+    db: &Db,
+    permit: Permit<MakeTemplate>,
+    author: &PersonId,
+    (name, text): (&str, &str),
+    repeat: Option<&Repeat>,
+) -> Result<Once<TemplateId>, Error> {
     let id = TemplateId::new(db.clock(), db.rng());
     let permit = permit.naming(&id);
     let mut tx = db.begin(&permit).await?;
+    if let Some(repeat) = repeat
+        && !repeat.keep(&mut tx, &id).await?
+    {
+        drop(tx);
+        return Ok(Once::again(repeat.answer(db).await?));
+    }
     let now = tx.now();
     tx.query(sql::LOCK_TEMPLATES).execute().await?;
     let there: i64 = tx.query(sql::COUNT_TEMPLATES).scalar().await?;
@@ -59,8 +80,8 @@ pub async fn create(db: &Db, permit: Permit<MakeTemplate>, author: &PersonId, na
         return Err(if error.is_unique() { Error::Name } else { error.into() });
     }
     tx.write(sql::INSERT_TEXT).bind(&id).bind(1_i64).bind(text).bind(author).bind(now).execute().await?;
-    tx.commit(permit, Detail::ok().with("name", name).with("version", 1).with("text_sha256", sha256(text))).await?;
-    Ok(id)
+    tx.commit(permit, Detail::ok().with("name", name).with("version", 1).with("text_sha256", sha256(text)).keyed(repeat.map(|r| r.key().to_owned()))).await?;
+    Ok(Once::now(id))
 }
 
 /// Makes the next version of a template. Campaigns keep the one they were made with.

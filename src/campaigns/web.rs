@@ -10,7 +10,8 @@ use super::audience::text_for;
 use super::template::template_of;
 use super::wording::Wording;
 use super::{
-    Approve, Begin, COUNTED, Campaign, Cancel, Create, Edit, Error, Export, Pause, Recipient, Reject, Resume, See, Submit, counts, find, history, page, sql,
+    Approve, Begin, COUNTED, Campaign, Cancel, Create, Edit, Error, Export, Origin, Pause, Recipient, Reject, Resume, See, Submit, counts, find, history, page,
+    sql,
 };
 use crate::contacts;
 use crate::core::clock::Micros;
@@ -18,6 +19,7 @@ use crate::core::id::{CampaignId, PersonId};
 use crate::core::segment::{self, Segments};
 use crate::http::form::Fields;
 use crate::http::{self, Answer, App, Ctx, Routes, Rule, Signed};
+use crate::messages::route;
 use crate::policy::{Act, On, Resource as _, Role};
 
 /// The routes of this slice.
@@ -27,7 +29,9 @@ pub fn routes() -> Routes {
         .get("/campaigns", Rule::Act("campaign.list"), get_campaigns)
         .get("/campaigns/{id}", Rule::Act("campaign.list"), get_campaign)
         .and(super::api::routes())
+        .and(super::api_write::routes())
         .and(super::web_edit::routes())
+        .and(super::web_live::routes())
         .and(super::web_act::routes())
         .and(super::web_result::routes())
         .and(super::web_template::routes())
@@ -41,6 +45,7 @@ impl From<Error> for http::Error {
             Error::NotFound => Self::not_found(),
             Error::Name => Self::conflict("state").saying("The name is taken; choose another."),
             Error::TooMany => Self::conflict("state").saying("There are as many as there may be."),
+            Error::Repeat(error) => error.into(),
             Error::Db(error) => error.into(),
             Error::Fault(fault) => fault.into(),
         }
@@ -72,6 +77,10 @@ pub(super) fn reason(app: &App, code: &str) -> String {
 
 /// A gateway as people know it.
 pub(super) fn gateway_name(app: &App, name: &str) -> String {
+    if let Some(rules) = name.strip_prefix(route::BY_RULES) {
+        // The end of an id tells two apart.
+        return app.text("gateway-by-rules", &[("rules", rules.get(rules.len().saturating_sub(6)..).unwrap_or_default())]);
+    }
     let key = format!("gateway-{name}");
     if app.templates.texts.has(&key) { app.text(&key, &[]) } else { name.to_owned() }
 }
@@ -182,6 +191,8 @@ struct ShowPage {
     own: bool,
     counts: Vec<Count>,
     progress: i64,
+    live: bool,
+    bars: Vec<super::web_live::Bar>,
     samples: Vec<Sample>,
     events: Vec<Event>,
     may: May,
@@ -234,19 +245,27 @@ async fn samples(ctx: &Ctx, campaign: &Campaign, wording: Option<&Wording>) -> R
     Ok(out)
 }
 
+/// How far it is, in percent.
+pub(super) fn progress(campaign: &Campaign, counts: &[Count]) -> i64 {
+    let waits: i64 = counts.iter().filter(|c| ["pending", "queued", "sending"].contains(&c.name)).map(|c| c.n).sum();
+    if campaign.recipients > 0 { (campaign.recipients - waits).max(0) * 100 / campaign.recipients } else { 0 }
+}
+
 async fn get_campaign(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Answer {
     let campaign = named::<See>(&ctx, &id).await?;
     let app = &ctx.app;
     let text = template_of(&app.db, &campaign.template_id, campaign.template_version).await?;
     let wording = Wording::parse(&text.text).ok();
     let mut lists = Vec::new();
-    for id in campaign.list_ids() {
-        lists.extend(contacts::list(&app.db, &id).await?.map(|list| list.name));
+    for origin in campaign.origins() {
+        lists.extend(match origin {
+            Origin::List(id) => contacts::list(&app.db, &id).await?.map(|list| list.name),
+            Origin::Segment(id) => contacts::segment::find(&app.db, &id).await?.map(|s| app.text("campaign-of-segment", &[("name", &s.name)])),
+        });
     }
     let reads_trail = ctx.actor.has(Role::Compliance) || ctx.actor.has(Role::Admin);
     let shown = |h: super::Happened| Event { action: h.action, at: h.at, entry: h.seq.filter(|_| reads_trail) };
     let counts = counted(app, &campaign).await?;
-    let waits: i64 = counts.iter().filter(|c| ["pending", "queued", "sending"].contains(&c.name)).map(|c| c.n).sum();
     let page = ShowPage {
         because: campaign.reason.as_deref().map(|code| reason(app, code)),
         template: text.name,
@@ -258,7 +277,9 @@ async fn get_campaign(Signed { ctx, person }: Signed, Path(id): Path<String>) ->
         cost: cost(app, campaign.segments),
         reasons: reasons(app, &campaign),
         own: campaign.author_id == person,
-        progress: if campaign.recipients > 0 { (campaign.recipients - waits).max(0) * 100 / campaign.recipients } else { 0 },
+        progress: progress(&campaign, &counts),
+        live: ["running", "paused"].contains(&campaign.state.as_str()),
+        bars: super::web_live::bars(&app.db, &campaign).await?,
         samples: samples(&ctx, &campaign, wording.as_ref()).await?,
         events: history(&app.db, &campaign.id).await?.into_iter().map(shown).collect(),
         may: may(&ctx, &campaign, &person),

@@ -6,14 +6,13 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::web::{campaigns, gateway_name, named};
-use super::{Campaign, Create, Edit, LISTS_MAX, NAME_CHARS_MAX, New, PER_MINUTE_MAX, create, edit, template, templates};
-use crate::contacts;
+use super::{Campaign, Create, Edit, LISTS_MAX, NAME_CHARS_MAX, New, Origin, PER_MINUTE_MAX, create, edit, template, templates};
+use crate::contacts::{self, segment};
 use crate::core::clock::Micros;
-use crate::core::id::ListId;
 use crate::core::text::Line;
 use crate::http::form::{Fields, FormState};
 use crate::http::{self, Answer, Ctx, Posted, Routes, Rule, Signed};
-use crate::messages::gateway;
+use crate::messages::{gateway, route};
 use crate::policy::Resource as _;
 
 pub(super) fn routes() -> Routes {
@@ -67,9 +66,11 @@ async fn page(ctx: &Ctx, of: Option<&Campaign>, read: Read) -> Result<EditPage, 
         .await?
         .into_iter()
         .map(|t| Choice { text: app.text("campaign-template-version", &[("name", &t.name), ("n", &t.version.to_string())]), value: t.id.to_string() });
-    let lists =
-        contacts::lists(&app.db).await?.into_iter().map(|l| Tick { ticked: read.lists.contains(&l.id.to_string()), value: l.id.to_string(), text: l.name });
-    let gateways = gateway::names(&app.config).into_iter().map(|name| Choice { value: name.into(), text: gateway_name(app, name) });
+    let tick = |id: String, text: String| Tick { ticked: read.lists.contains(&id), value: id, text };
+    let lists = contacts::lists(&app.db).await?.into_iter().map(|l| tick(l.id.to_string(), l.name));
+    let segments = segment::all(&app.db).await?.into_iter().map(|s| tick(s.id.to_string(), app.text("campaign-of-segment", &[("name", &s.name)])));
+    let lists: Vec<Tick> = lists.chain(segments).collect();
+    let gateways = choices(ctx, of).await?.into_iter().map(|name| Choice { text: gateway_name(app, &name), value: name });
     Ok(EditPage {
         action: of.map_or_else(|| "/campaigns/new".to_owned(), |c| format!("/campaigns/{}/edit", c.id)),
         back: of.map_or_else(|| "/campaigns".to_owned(), |c| format!("/campaigns/{}", c.id)),
@@ -77,7 +78,7 @@ async fn page(ctx: &Ctx, of: Option<&Campaign>, read: Read) -> Result<EditPage, 
         voids: of.is_some_and(|c| c.state != "draft"),
         zone: ctx.time_zone().to_owned(),
         templates: texts.collect(),
-        lists: lists.collect(),
+        lists,
         gateways: gateways.collect(),
         needs_consent: read.needs_consent,
         version: of.map_or(0, |c| c.version),
@@ -97,7 +98,32 @@ fn typed_instant(at: Micros, zone: &str) -> String {
     jiff::Timestamp::from_microsecond(at).map_or_else(|_| String::new(), |t| t.to_zoned(zone).datetime().strftime("%Y-%m-%dT%H:%M").to_string())
 }
 
-async fn read(ctx: &Ctx, fields: &mut Fields) -> Result<Read, http::Error> {
+/// What a campaign may leave by: the gateways that are set up, the rules in force, and the rules it was made with.
+pub(super) async fn choices(ctx: &Ctx, of: Option<&Campaign>) -> Result<Vec<String>, http::Error> {
+    let app = &ctx.app;
+    let mut all: Vec<String> = gateway::names(&app.config).into_iter().map(str::to_owned).collect();
+    if let Some(rules) = route::in_force(&app.db).await? {
+        all.insert(0, format!("{}{}", route::BY_RULES, rules.id));
+    }
+    if let Some(own) = of.map(|c| &c.gateway).filter(|own| own.starts_with(route::BY_RULES) && !all.contains(own)) {
+        all.push(own.clone());
+    }
+    Ok(all)
+}
+
+/// How many of these there are.
+pub(super) async fn there(ctx: &Ctx, origins: &[Origin]) -> Result<usize, http::Error> {
+    let (db, mut there) = (&ctx.app.db, 0);
+    for origin in origins.iter().take(LISTS_MAX + 1) {
+        there += usize::from(match origin {
+            Origin::List(id) => contacts::list(db, id).await?.is_some(),
+            Origin::Segment(id) => segment::find(db, id).await?.is_some(),
+        });
+    }
+    Ok(there)
+}
+
+async fn read(ctx: &Ctx, of: Option<&Campaign>, fields: &mut Fields) -> Result<Read, http::Error> {
     let app = &ctx.app;
     let (name, text) = (fields.one("name")?, fields.one("template")?);
     let (gateway, at, per_minute) = (fields.one("gateway")?, fields.one("scheduled_at")?, fields.one("per_minute")?);
@@ -113,15 +139,12 @@ async fn read(ctx: &Ctx, fields: &mut Fields) -> Result<Read, http::Error> {
     if chosen.is_none() {
         wrong("template", "error-campaign-template");
     }
-    let ids: Vec<ListId> = lists.iter().filter_map(|id| id.parse().ok()).collect();
-    let mut there = 0;
-    for id in ids.iter().take(LISTS_MAX + 1) {
-        there += usize::from(contacts::list(&app.db, id).await?.is_some());
-    }
+    let ids: Vec<Origin> = lists.iter().filter_map(|id| Origin::parse(id)).collect();
+    let there = there(ctx, &ids).await?;
     if ids.is_empty() || ids.len() != lists.len() || there != ids.len() || there > LISTS_MAX {
         wrong("lists", "error-campaign-lists");
     }
-    if !gateway::names(&app.config).contains(&gateway.as_str()) {
+    if !choices(ctx, of).await?.contains(&gateway) {
         wrong("gateway", "error-campaign-gateway");
     }
     let scheduled_at = if at.trim().is_empty() { None } else { instant(at.trim(), ctx.time_zone()) };
@@ -150,7 +173,7 @@ async fn get_new(Signed { ctx, .. }: Signed) -> Answer {
 
 async fn post_new(Signed { person, .. }: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
     let permit = ctx.permit::<Create>(&campaigns()).await?;
-    let read = read(&ctx, &mut fields).await?;
+    let read = read(&ctx, None, &mut fields).await?;
     drop(fields.optional("version")?);
     fields.finish()?;
     let Some(new) = &read.new else { return ctx.again("campaigns/edit.html", page(&ctx, None, read).await?).await };
@@ -166,7 +189,7 @@ async fn get_edit(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer 
     let form = FormState::default().keep("name", campaign.name.as_str()).keep("template", campaign.template_id.as_str());
     let form = form.keep("gateway", campaign.gateway.as_str()).keep("per_minute", campaign.per_minute.to_string());
     let form = form.keep("scheduled_at", campaign.scheduled_at.map_or_else(String::new, |at| typed_instant(at, ctx.time_zone())));
-    let lists = campaign.list_ids().iter().map(ToString::to_string).collect();
+    let lists = campaign.origins().iter().map(|origin| origin.as_str().to_owned()).collect();
     let page = page(&ctx, Some(&campaign), Read { new: None, lists, needs_consent: campaign.needs_consent > 0, form }).await?;
     ctx.page("campaigns/edit.html", page).await
 }
@@ -175,7 +198,7 @@ async fn post_edit(Signed { person, .. }: Signed, Path(id): Path<String>, Posted
     let campaign = named::<Edit>(&ctx, &id).await?;
     let permit = ctx.permit::<Edit>(&campaign.on()).await?;
     let seen = fields.one("version")?;
-    let read = read(&ctx, &mut fields).await?;
+    let read = read(&ctx, Some(&campaign), &mut fields).await?;
     fields.finish()?;
     // What somebody else changed meanwhile is not overwritten.
     if seen.parse() != Ok(campaign.version) {

@@ -21,7 +21,7 @@ pub(super) fn routes() -> Routes {
         .post("/campaigns/templates/{id}", Rule::Act("template.edit"), post_template)
 }
 
-fn all_templates() -> On {
+pub(super) fn all_templates() -> On {
     On::any("template")
 }
 
@@ -71,7 +71,7 @@ struct ShowPage {
 }
 
 /// Reads the text of a template.
-fn text(app: &App, typed: &str) -> Result<String, String> {
+pub(super) fn text(app: &App, typed: &str) -> Result<String, String> {
     let max = TEXT_CHARS_MAX.to_string();
     let text = Paragraph::parse(typed, TEXT_CHARS_MAX).map_err(|_| app.text("error-template-text", &[("max", &max)]))?;
     match Wording::parse(&text) {
@@ -111,7 +111,7 @@ async fn post_templates(Signed { person, .. }: Signed, Posted { ctx, mut fields 
     }
 }
 
-async fn one(ctx: &Ctx, id: &str) -> Result<Template, http::Error> {
+pub(super) async fn one(ctx: &Ctx, id: &str) -> Result<Template, http::Error> {
     let id = id.parse().map_err(|_| http::Error::not_found())?;
     template(&ctx.app.db, &id).await?.ok_or_else(http::Error::not_found)
 }

@@ -14,8 +14,9 @@ use super::load::Resolved;
 use super::secret::Secret;
 use super::show::{MASK, Setting, Source};
 use super::{
-    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, Limits, Log, LogFormat, Phone, Sandbox, Sheets, Signer, Smtp, SmtpTls, Stream, Syslog,
-    SyslogFormat, Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, parse, phone, sheets, stream, timestamp, twilio, witness,
+    Alerts, Authority, Config, Consequence, Database, DatabaseUrl, HttpSms, Limits, Log, LogFormat, Phone, Sandbox, Sheets, Signer, SmsGate, Smtp, SmtpTls,
+    Stream, Syslog, SyslogFormat, Timestamps, Trust, Twilio, TwilioSends, Webhook, Witnesses, alerts, database, handset, parse, phone, sheets, stream,
+    timestamp, twilio, witness,
 };
 use crate::core::clock::SECOND;
 
@@ -61,6 +62,9 @@ pub(super) fn config(values: BTreeMap<&'static str, Resolved>, faults: Vec<Strin
         sheets: spreadsheets(&mut reader),
         segment_price: reader.parse("campaigns.segment_price", twilio::price),
         twilio: twilio(&mut reader),
+        smsgate: smsgate(&mut reader),
+        webhook_networks: reader.parse("webhooks.networks", |text| list(text, parse::cidr)).unwrap_or_default(),
+        httpsms: httpsms(&mut reader),
         sandbox: Sandbox {
             enabled: reader.parse("sandbox.enabled", yes_or_no).unwrap_or(false),
             delay: Duration::from_millis(reader.number("sandbox.delay_ms")),
@@ -290,6 +294,39 @@ fn alerts(reader: &mut Reader) -> Alerts {
 }
 
 /// The account and its token: both or neither.
+/// The device with SMSGate: address, user and device, or none of them.
+fn smsgate(reader: &mut Reader) -> Option<SmsGate> {
+    let (url, username) = (reader.parse("smsgate.url", handset::url), reader.parse("smsgate.username", handset::name));
+    let device = reader.parse("smsgate.device", handset::name);
+    together(reader, "smsgate.url", &["smsgate.username", "smsgate.device"], &["smsgate.password", "smsgate.webhook_key"]);
+    let (password, webhook_key) = (reader.parse("smsgate.password", handset::secret), reader.parse("smsgate.webhook_key", handset::secret));
+    let per_minute = reader.number("smsgate.per_minute");
+    Some(SmsGate { url: url?, username: username?, password, device: device?, webhook_key, per_minute })
+}
+
+/// The telephone with httpSMS, once it has a number.
+fn httpsms(reader: &mut Reader) -> Option<HttpSms> {
+    let (url, sender) = (reader.parse("httpsms.url", handset::url), reader.parse("httpsms.sender", handset::sender));
+    together(reader, "httpsms.sender", &[], &["httpsms.key", "httpsms.webhook_key"]);
+    let (key, webhook_key) = (reader.parse("httpsms.key", handset::secret), reader.parse("httpsms.webhook_key", handset::secret));
+    let per_minute = reader.number("httpsms.per_minute");
+    Some(HttpSms { url: url?, key, sender: sender?, webhook_key, per_minute })
+}
+
+/// Settings that need `first`, and those that it needs.
+fn together(reader: &mut Reader, first: &str, needed: &[&str], more: &[&str]) {
+    for key in needed {
+        if reader.given(first) != reader.given(key) {
+            reader.faults.push(format!("of `{first}` and `{key}` one is set; set both or neither"));
+        }
+    }
+    for key in more {
+        if reader.given(key) && !reader.given(first) {
+            reader.faults.push(format!("`{key}` is given but `{first}` is not; set both or neither"));
+        }
+    }
+}
+
 fn phone_bridge(reader: &mut Reader) -> Option<Phone> {
     let (url, key) = (reader.parse("phone.url", phone::url), reader.parse("phone.key", phone::key));
     if reader.given("phone.url") != reader.given("phone.key") {

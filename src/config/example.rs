@@ -13,7 +13,8 @@ pub fn example() -> String {
          # The server finds this file by `--config` or by {CONFIG_VARIABLE}. Every key is a variable too: `limits.drain_secs`\n\
          # is COUNTERSIGN_LIMITS_DRAIN_SECS. A secret is never written here: its `_file` key, or the variable that ends in\n\
          # _FILE, names a file of mode 600 that holds it; a systemd credential or a file in the data folder's `keys` works\n\
-         # too, under the name given below.\n"
+         # too, under the name given below. Its `_command` key names a program, by its full path, that prints it; arguments follow,\n\
+         # apart by commas.\n"
     );
     let mut section = "";
     for key in KEYS {

@@ -49,7 +49,18 @@ impl Reading<'_> {
 
     fn value(&mut self, name: &str, value: Value) {
         let of_file = KEYS.iter().find(|key| key.kind.is_secret() && key.file_name() == name);
+        let of_command = KEYS.iter().any(|key| key.kind.is_secret() && key.command_name() == name);
         let said = match (keys::find(name), of_file) {
+            (None, None) if of_command => match value {
+                Value::String(text) => Ok(text),
+                Value::Array(items) => items
+                    .into_iter()
+                    .map(|item| if let Value::String(text) = item { Some(text) } else { None })
+                    .collect::<Option<Vec<String>>>()
+                    .map(|words| words.join(","))
+                    .ok_or("write the program and its arguments, each in quotes"),
+                _ => Err("write the program and its arguments, each in quotes"),
+            },
             (Some(key), _) => text(key, value),
             (None, Some(_)) => match value {
                 Value::String(text) => Ok(text),

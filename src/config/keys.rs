@@ -78,6 +78,18 @@ impl Key {
         format!("{}_file", self.name)
     }
 
+    /// The key that names the command that prints a secret.
+    #[must_use]
+    pub fn command_name(&self) -> String {
+        format!("{}_command", self.name)
+    }
+
+    /// The variable that names it.
+    #[must_use]
+    pub fn command_variable(&self) -> String {
+        format!("{}_COMMAND", self.variable())
+    }
+
     /// What a secret is called among the credentials and in the key folder.
     #[must_use]
     pub fn credential(&self) -> String {
@@ -283,6 +295,18 @@ pub static KEYS: &[Key] = &[
     key("twilio.per_second", Integer(1, 1000), Value("10"), "How many messages are handed to Twilio in a second, at most."),
     key("phone.url", Text, Unset("http://100.64.0.7:8622"), "Where the phone bridge is; plain http only on this machine or in a tailnet."),
     key("phone.key", Secret, Unset("/etc/countersign/phone-key"), "What the phone bridge is shown, as its `setup` printed it."),
+    key("smsgate.url", Text, Unset("https://api.sms-gate.app/3rdparty/v1"), "Where the API of SMSGate is; plain http only on this machine or in a tailnet."),
+    key("smsgate.username", Text, Unset("ABC123"), "Who signs in at SMSGate."),
+    key("smsgate.password", Secret, Unset("/etc/countersign/smsgate-password"), "With what; an administrator may seal it on the page of gateways instead."),
+    key("smsgate.device", Text, Unset("ffffffffceb0b1db0000018e937c815b"), "The device that messages leave by, and that is believed at `/hooks/smsgate`."),
+    key("smsgate.webhook_key", Secret, Unset("/etc/countersign/smsgate-webhook-key"), "What signs what SMSGate posts to `/hooks/smsgate`."),
+    key("smsgate.per_minute", Integer(1, 600), Value("10"), "How many messages are handed to SMSGate in a minute, at most."),
+    key("httpsms.url", Text, Value("https://api.httpsms.com"), "Where the API of httpSMS is; plain http only on this machine or in a tailnet."),
+    key("httpsms.sender", Text, Unset("+15005550006"), "The number of the telephone with httpSMS; without it nothing leaves that way."),
+    key("httpsms.key", Secret, Unset("/etc/countersign/httpsms-key"), "What httpSMS is shown; an administrator may seal it on the page of gateways instead."),
+    key("httpsms.webhook_key", Secret, Unset("/etc/countersign/httpsms-webhook-key"), "What signs what httpSMS posts to `/hooks/httpsms`."),
+    key("httpsms.per_minute", Integer(1, 600), Value("10"), "How many messages are handed to httpSMS in a minute, at most."),
+    key("webhooks.networks", List, Value(""), "The networks of this house that webhooks may reach; all others that are not open are refused."),
     key(
         "sheets.account",
         Secret,
@@ -308,6 +332,7 @@ mod tests {
         for key in KEYS {
             assert!(seen.insert(key.variable()), "{}", key.name);
             assert!(seen.insert(key.file_variable()), "{}", key.name);
+            assert!(seen.insert(key.command_variable()), "{}", key.name);
         }
     }
 

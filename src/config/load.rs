@@ -104,6 +104,13 @@ pub(super) fn fallback(key: &Key) -> Option<&'static str> {
     }
 }
 
+/// What gives a secret.
+enum Way {
+    File(PathBuf),
+    /// A program and its arguments, apart by commas.
+    Command(String),
+}
+
 /// Where secrets lie that nobody had to name.
 struct Places<'a> {
     credentials: Option<&'a Path>,
@@ -130,9 +137,13 @@ impl Places<'_> {
         if names.len() > 1 {
             return Err(vec![format!("`{}` is given twice: by {}; keep one of them", key.name, names.join(" and by "))]);
         }
-        if let Some((path, source)) = given.pop() {
+        if let Some((way, source)) = given.pop() {
             let giver = if matches!(source, Source::Credential(_)) { Giver::ServiceManager } else { Giver::Operator };
-            let text = secret::read(&path, giver).map_err(|said| vec![format!("`{}` ({source}): {said}", key.name)])?;
+            let text = match &way {
+                Way::File(path) => secret::read(path, giver),
+                Way::Command(line) => secret::printed(line),
+            };
+            let text = text.map_err(|said| vec![format!("`{}` ({source}): {said}", key.name)])?;
             return Ok(Resolved { text: Some(text), hidden: true, source, broken: false });
         }
         let hidden = key.kind == Kind::Secret;
@@ -142,27 +153,30 @@ impl Places<'_> {
         })
     }
 
-    /// Every file that would give a secret: named ones, then those found in their place.
-    fn files(&self, key: &Key, layers: &[Layer; 3], wrong: &mut Vec<String>) -> Vec<(PathBuf, Source)> {
+    /// Everything that would give a secret: files and commands that were named, then files found in their place.
+    fn files(&self, key: &Key, layers: &[Layer; 3], wrong: &mut Vec<String>) -> Vec<(Way, Source)> {
         let mut given = Vec::new();
         for layer in layers {
             if let Some((path, source)) = layer.get(&key.file_name()) {
                 if path.expose().trim().is_empty() {
                     wrong.push(format!("`{}` ({source}) is empty; name a file or remove it", key.file_name()));
                 } else {
-                    given.push((PathBuf::from(path.expose()), source.clone()));
+                    given.push((Way::File(PathBuf::from(path.expose())), source.clone()));
                 }
+            }
+            if let Some((line, source)) = layer.get(&key.command_name()) {
+                given.push((Way::Command(line.expose().to_owned()), source.clone()));
             }
         }
         if let Some(dir) = self.credentials {
             let path = dir.join(key.credential());
             if present(&path, key, wrong) {
-                given.push((path.clone(), Source::Credential(path)));
+                given.push((Way::File(path.clone()), Source::Credential(path)));
             }
         }
         let path = self.keys.join(key.credential());
         if present(&path, key, wrong) {
-            given.push((path.clone(), Source::KeyFolder(path)));
+            given.push((Way::File(path.clone()), Source::KeyFolder(path)));
         }
         given
     }
@@ -200,7 +214,7 @@ fn check_plain(key: &Key, text: &str) -> Option<String> {
 fn flags(inputs: &Inputs, faults: &mut Vec<String>) -> Layer {
     let mut layer = Layer::new();
     for (name, text) in &inputs.flags {
-        let known = keys::find(name).is_some() || KEYS.iter().any(|key| key.kind.is_secret() && key.file_name() == *name);
+        let known = keys::find(name).is_some() || KEYS.iter().any(|key| key.kind.is_secret() && (key.file_name() == *name || key.command_name() == *name));
         if known {
             layer.insert(name.clone(), (Secret::new(text), Source::Flag));
         } else {
@@ -218,8 +232,9 @@ fn environment(inputs: &Inputs, faults: &mut Vec<String>) -> Layer {
             continue;
         }
         let by_file = KEYS.iter().find(|key| key.kind.is_secret() && key.file_variable() == variable);
-        let name = match by_file {
-            Some(key) => key.file_name(),
+        let by_command = KEYS.iter().find(|key| key.kind.is_secret() && key.command_variable() == variable);
+        let name = match by_file.map(Key::file_name).or_else(|| by_command.map(Key::command_name)) {
+            Some(name) => name,
             None => match KEYS.iter().find(|key| key.variable() == variable) {
                 Some(key) => key.name.to_owned(),
                 None => {
@@ -265,7 +280,7 @@ pub(super) fn names() -> Vec<String> {
     KEYS.iter()
         .flat_map(|key| {
             let plain = (key.kind != Kind::Secret).then(|| key.name.to_owned());
-            plain.into_iter().chain(key.kind.is_secret().then(|| key.file_name()))
+            plain.into_iter().chain(key.kind.is_secret().then(|| key.file_name())).chain(key.kind.is_secret().then(|| key.command_name()))
         })
         .collect()
 }
@@ -274,7 +289,7 @@ pub(super) fn names() -> Vec<String> {
 fn variables() -> Vec<String> {
     let of_keys = KEYS.iter().flat_map(|key| {
         let plain = (key.kind != Kind::Secret).then(|| key.variable());
-        plain.into_iter().chain(key.kind.is_secret().then(|| key.file_variable()))
+        plain.into_iter().chain(key.kind.is_secret().then(|| key.file_variable())).chain(key.kind.is_secret().then(|| key.command_variable()))
     });
     of_keys.chain([CONFIG_VARIABLE.to_owned()]).collect()
 }

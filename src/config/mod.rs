@@ -7,6 +7,7 @@ mod build;
 mod database;
 mod example;
 mod file;
+mod handset;
 mod keys;
 mod load;
 mod parse;
@@ -33,6 +34,7 @@ use crate::core::room::Reserve;
 pub use alerts::{Alerts, SigningSecret, Webhook};
 pub use database::DatabaseUrl;
 pub use example::example;
+pub use handset::{HttpSms, SmsGate};
 pub use keys::{Fallback, KEYS, Key, Kind};
 pub use load::Inputs;
 pub use parse::PublicUrl;
@@ -105,6 +107,12 @@ pub struct Config {
     pub segment_price: Option<Price>,
     /// The account at Twilio, if there is one.
     pub twilio: Option<Twilio>,
+    /// The device with SMSGate, if there is one.
+    pub smsgate: Option<SmsGate>,
+    /// The telephone with httpSMS, if there is one.
+    pub httpsms: Option<HttpSms>,
+    /// The networks of this house that webhooks may reach.
+    pub webhook_networks: Vec<Cidr>,
     /// The gateway that only pretends to send.
     pub sandbox: Sandbox,
     settings: Vec<Setting>,

@@ -5,11 +5,16 @@ use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use zeroize::{Zeroize as _, Zeroizing};
 
 /// A secret file larger than this is not a secret.
 const SECRET_BYTES_MAX: u64 = 64 * 1024;
+/// How long a program that prints a secret may take.
+const COMMAND_MAX: Duration = Duration::from_secs(10);
 /// Any right of the group or of others.
 const WIDE: u32 = 0o077;
 /// Rights that no credential may have. The service manager hands credentials over by an access list, whose mask shows
@@ -81,7 +86,12 @@ pub(super) fn read(path: &Path, giver: Giver) -> Result<Secret, String> {
     let size = usize::try_from(SECRET_BYTES_MAX.min(about.len())).unwrap_or(0);
     let mut bytes = Zeroizing::new(Vec::with_capacity(size + 1));
     (&mut file).take(SECRET_BYTES_MAX).read_to_end(&mut bytes).map_err(|error| format!("`{shown}` cannot be read ({error}); check the disk"))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| format!("`{shown}` is not UTF-8 text; write the secret as text"))?;
+    text(&bytes, &shown.to_string())
+}
+
+/// The one line of `bytes`, from the place that is `shown`.
+fn text(bytes: &[u8], shown: &str) -> Result<Secret, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| format!("`{shown}` is not UTF-8 text; write the secret as text"))?;
     let text = text.strip_suffix('\n').map_or(text, |rest| rest.strip_suffix('\r').unwrap_or(rest));
     if text.is_empty() {
         return Err(format!("`{shown}` is empty; put the secret in it"));
@@ -90,6 +100,53 @@ pub(super) fn read(path: &Path, giver: Giver) -> Result<Secret, String> {
         return Err(format!("`{shown}` holds more than one line; put only the secret in it"));
     }
     Ok(Secret::new(text))
+}
+
+/// Runs a program that prints a secret: the program's full path and its arguments, apart by commas. It is given no environment and
+/// no input, its output is bounded, and it is ended when it takes too long. The error never repeats what it printed.
+pub(super) fn printed(line: &str) -> Result<Secret, String> {
+    let mut words = line.split(',');
+    let program = words.next().unwrap_or_default();
+    if !program.starts_with('/') {
+        return Err("does not begin with the full path of a program; write the program and its arguments apart by commas".to_owned());
+    }
+    let mut command = Command::new(program);
+    command.args(words).env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| format!("`{program}` cannot be run ({error}); check its path and rights"))?;
+    let output = child.stdout.take();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Zeroizing::new(Vec::new());
+        let read = output.map(|output| output.take(SECRET_BYTES_MAX + 1).read_to_end(&mut bytes));
+        let _ = sender.send(matches!(read, Some(Ok(_))).then_some(bytes));
+    });
+    let read = receiver.recv_timeout(COMMAND_MAX);
+    let ended = read.is_ok() && ends(&mut child);
+    if !ended {
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+    let bytes = match read {
+        Ok(Some(bytes)) if bytes.len() as u64 > SECRET_BYTES_MAX => return Err(format!("`{program}` prints more than {SECRET_BYTES_MAX} bytes")),
+        Ok(Some(bytes)) if ended => bytes,
+        Ok(None) => return Err(format!("what `{program}` prints cannot be read")),
+        Ok(Some(_)) | Err(_) => return Err(format!("`{program}` fails, or does not end within {} seconds", COMMAND_MAX.as_secs())),
+    };
+    text(&bytes, program)
+}
+
+/// Waits a while for the end of a program that has nothing more to say; true when it ended well.
+fn ends(child: &mut Child) -> bool {
+    // Nothing is ever sent: it is a pause.
+    let (_sender, pause) = mpsc::channel::<()>();
+    for _ in 0..100 {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success(),
+            Ok(None) => drop(pause.recv_timeout(COMMAND_MAX / 100)),
+            Err(_) => return false,
+        }
+    }
+    false
 }
 
 #[cfg(test)]
@@ -104,6 +161,25 @@ mod tests {
         std::fs::write(&path, bytes).expect("written");
         std::fs::set_permissions(&path, Permissions::from_mode(mode)).expect("set");
         (dir, path)
+    }
+
+    #[test]
+    fn a_program_gives_its_one_line_and_no_shell_reads_it() {
+        assert_eq!(printed("/bin/echo,pass word").expect("read").expose(), "pass word");
+        // What a shell would read stays as it stands.
+        assert_eq!(printed("/bin/echo,$(id)|cat>x;`id`").expect("read").expose(), "$(id)|cat>x;`id`");
+        for (line, says) in [
+            ("echo,x", "full path"),
+            ("", "full path"),
+            ("/nonexistent/program", "cannot be run"),
+            ("/bin/false", "fails"),
+            ("/usr/bin/env", "empty"),
+            ("/bin/cat,/dev/zero", "more than"),
+            ("/usr/bin/printf,Planted\\nPlanted", "more than one line"),
+        ] {
+            let said = printed(line).expect_err("refused");
+            assert!(said.contains(says) && !said.contains("Planted"), "{line}: {said}");
+        }
     }
 
     #[test]

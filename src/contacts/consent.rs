@@ -9,6 +9,7 @@ use crate::core::number::Number;
 use crate::db::{Db, DbError, Detail, Tx};
 use crate::policy::{Act, On, Permit, Resource};
 use crate::vault::{OpenError, Place};
+use crate::webhooks;
 
 /// Characters of a consent's wording, and of a reason.
 pub const WORDING_CHARS_MAX: usize = 1000;
@@ -210,6 +211,10 @@ impl Halt {
         let now = tx.now();
         let insert = tx.write(sql::INSERT_STOP).bind(&self.id).bind(&self.number_ix).bind(self.kind).bind(self.source);
         insert.bind(self.masked.as_str()).bind(self.sealed.clone()).bind(now).execute().await?;
+        if self.kind == "opt_out" {
+            let data = serde_json::json!({ "stop": self.id.as_str(), "source": self.source });
+            webhooks::tell(tx, webhooks::Kind::OptedOut, self.id.as_str(), &data).await?;
+        }
         Ok(self.id.clone())
     }
 }

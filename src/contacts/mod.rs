@@ -11,17 +11,20 @@ mod keep;
 mod list;
 mod look;
 mod samples;
+pub mod segment;
 pub mod sql;
 pub mod web;
 mod web_edit;
 mod web_import;
 mod web_list;
+mod web_segment;
 
 pub use consent::{Consent, Halt, NewConsent, Source, Stopped, WORDING_CHARS_MAX, consents, lift, lift_opt_out, of_number, record, stop, stopped, stops};
 pub use keep::{Made, create, edit, find, merge};
 pub use list::{List, add, create as create_list, list, lists, lists_of, remove};
 pub use look::{Filter, Happened, Page, by_index, history, page};
 pub use samples::demo_samples;
+pub use web_segment::api_doc as segments_api_doc;
 
 use crate::core::fault::Fault;
 use crate::core::id::{ContactId, ListId, StopId};
@@ -55,6 +58,8 @@ crate::acts! {
     RecordConsent = "contact.consent" on On,
     /// Make a list.
     MakeList = "list.create" on On,
+    /// Make a segment.
+    MakeSegment = "segment.create" on On,
     /// Put a contact on a list.
     AddTo = "list.add" on On,
     /// Take a contact off a list.

@@ -47,6 +47,13 @@ pub const INSERT_MEMBER: &str = "insert into list_member (list_id, contact_id, i
 pub const MEMBER_AGAIN: &str = "update list_member set removed_at = null, added_at = $4, import_id = $5, last_audit_id = $1 where list_id = $2 and contact_id = $3 and removed_at is not null";
 pub const REMOVE_MEMBER: &str = "update list_member set removed_at = $4, last_audit_id = $1 where list_id = $2 and contact_id = $3 and removed_at is null";
 
+pub const LOCK_SEGMENTS: &str = "insert into fixed (name, value) values ('segment_lock', '') on conflict (name) do update set value = excluded.value";
+pub const COUNT_SEGMENTS: &str = "select count(*) from segment";
+pub const INSERT_SEGMENT: &str = "insert into segment (id, name, name_fold, sealed, author_id, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $1)";
+pub const SEGMENTS: &str =
+    "select s.id, s.name, s.sealed, p.display_name as author, s.made_at from segment s join person p on p.id = s.author_id order by s.name_fold limit 500";
+pub const SEGMENT: &str =
+    "select s.id, s.name, s.sealed, p.display_name as author, s.made_at from segment s join person p on p.id = s.author_id where s.id = $1";
 pub const INSERT_CONSENT: &str = "insert into consent (id, contact_id, kind, source, wording, evidence_sha256, given_at, person_id, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
 pub const CONSENTS: &str = "select c.id, c.kind, c.source, c.wording, c.evidence_sha256, c.given_at, p.display_name as author, c.made_at from consent c join person p on p.id = c.person_id where c.contact_id = $1 order by c.id desc limit 100";
 
@@ -112,6 +119,11 @@ pub const ALL: &[&str] = &[
     INSERT_MEMBER,
     MEMBER_AGAIN,
     REMOVE_MEMBER,
+    LOCK_SEGMENTS,
+    COUNT_SEGMENTS,
+    INSERT_SEGMENT,
+    SEGMENTS,
+    SEGMENT,
     INSERT_CONSENT,
     CONSENTS,
     LOCK_NUMBER,

@@ -30,6 +30,7 @@ pub fn routes() -> Routes {
         .and(web_edit::routes())
         .and(web_list::routes())
         .and(web_import::routes())
+        .and(super::web_segment::routes())
         .and(super::api::routes())
 }
 

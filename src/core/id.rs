@@ -66,6 +66,9 @@ macro_rules! for_each_id {
         $then!(NoteId, "itn");
         $then!(DisclosureId, "itd");
         $then!(ExportId, "itx");
+        $then!(RoutingId, "rtg");
+        $then!(WebhookId, "whk");
+        $then!(SegmentId, "sgm");
         $then!(FileId, "itf");
     };
 }
@@ -219,7 +222,7 @@ mod tests {
             };
         }
         for_each_id!(count);
-        assert_eq!((prefixes.len(), kinds), (45, 45));
+        assert_eq!((prefixes.len(), kinds), (48, 48));
     }
 
     proptest! {

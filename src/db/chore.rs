@@ -39,11 +39,13 @@ pub enum Chore {
     Erasure,
     /// What was pruned goes, bundle by bundle.
     Prune,
+    /// What became of what webhooks are told.
+    Webhook,
 }
 
 impl Chore {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::SessionSeen,
         Self::TokenSeen,
         Self::Throttle,
@@ -60,6 +62,7 @@ impl Chore {
         Self::Origin,
         Self::Erasure,
         Self::Prune,
+        Self::Webhook,
     ];
 
     /// Whether its commit may wait a little for that of an act.
@@ -77,7 +80,8 @@ impl Chore {
             | Self::Idempotency
             | Self::Sandbox
             | Self::Sink
-            | Self::Prune => Haste::Patient,
+            | Self::Prune
+            | Self::Webhook => Haste::Patient,
         }
     }
 
@@ -101,6 +105,7 @@ impl Chore {
             Self::Origin => &["audit_head", "audit_pending"],
             Self::Erasure => &["erasure_done", "audit_payload"],
             Self::Prune => &["fixed", "audit_payload", "audit_event", "prune_progress"],
+            Self::Webhook => &["webhook_delivery"],
         }
     }
 }

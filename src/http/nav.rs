@@ -48,6 +48,7 @@ const SECTIONS: [(&str, &[Entry]); 3] = [
         &[
             entry("people", "/admin/users", "people", &[Role::Admin]),
             entry("tags", "/tags", "filter", &[Role::Compliance, Role::Admin]),
+            entry("gateways", "/admin/gateways", "message", &[Role::Admin]),
             entry("status", "/status", "status", &[Role::Admin]),
             entry("config", "/config", "config", &[Role::Admin]),
         ],

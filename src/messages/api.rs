@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{OpenApi, ToSchema};
 
 use super::web::{messages, number, one, place, text, text_of, told};
-use super::{Draft, LIMIT_MAX, List, Listed, PAGE_MAX, Send, gateway};
+use super::{Draft, LIMIT_MAX, List, Listed, PAGE_MAX, Send, route};
 use crate::core::clock::Micros;
 use crate::http::form::Fields;
 use crate::http::openapi::Problem;
@@ -116,7 +116,8 @@ async fn post_message(Signed { ctx, person }: Signed, request: Request) -> Answe
         (number, text) => return Err(refused(&ctx, &[("to", number.err()), ("text", text.err())])),
     };
     let repeat = key.map(|key| key.with(&app.db, &(number.e164(), &text))).transpose()?;
-    let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: repeat.as_ref() };
+    let gateway = route::by_rules(&app.db, &app.config, &number).await?;
+    let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway.as_deref(), repeat: repeat.as_ref() };
     let Once { answer: sent, again } = super::send(&app.db, permit, draft).await.map_err(told)?;
     app.work.notify_one();
     let place = HeaderValue::from_str(&format!("/api/v1/messages/{}", sent.id));

@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
+use super::httpsms::HttpSms;
 use super::phone::Phone;
+use super::smsgate::SmsGate;
 use super::twilio::Twilio;
 use super::{sql, subject_of};
 use crate::config::Config;
@@ -25,6 +29,10 @@ pub const SANDBOX: &str = "sandbox";
 pub const TWILIO: &str = "twilio";
 /// The name of the phone bridge.
 pub const PHONE: &str = "phone";
+/// The name of the gateway by SMSGate.
+pub const SMSGATE: &str = "smsgate";
+/// The name of the gateway by httpSMS.
+pub const HTTPSMS: &str = "httpsms";
 /// What stands in place of a gateway when there is none.
 pub const NONE: &str = "none";
 /// How long the sandbox keeps what it delivered.
@@ -86,6 +94,10 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
     fn name(&self) -> &'static str;
     /// Hands one message over, once.
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted>;
+    /// Does it find a message by our own id, so that it can mean no other?
+    fn knows_ours(&self) -> bool {
+        false
+    }
     /// Waits until it may be given the next message.
     fn turn(&self) -> BoxFuture<'_, ()> {
         Box::pin(std::future::ready(()))
@@ -140,7 +152,14 @@ pub enum Looked {
 #[must_use]
 pub fn names(config: &Config) -> Vec<&'static str> {
     let twilio = config.twilio.as_ref().is_some_and(|twilio| twilio.sends.is_some());
-    [twilio.then_some(TWILIO), config.phone.is_some().then_some(PHONE), config.sandbox.enabled.then_some(SANDBOX)].into_iter().flatten().collect()
+    let all = [
+        twilio.then_some(TWILIO),
+        config.smsgate.is_some().then_some(SMSGATE),
+        config.httpsms.is_some().then_some(HTTPSMS),
+        config.phone.is_some().then_some(PHONE),
+        config.sandbox.enabled.then_some(SANDBOX),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// The name of the gateway that new messages go to; none when they are held.
@@ -155,16 +174,72 @@ pub fn in_force(config: &Config) -> Option<&'static str> {
 /// When one cannot be made: no certificates to trust.
 pub fn set_up(db: &Db, config: &Config) -> Result<Vec<Box<dyn Gateway>>, Fault> {
     let mut all: Vec<Box<dyn Gateway>> = Vec::new();
-    if let Some(twilio) = Twilio::set_up(config)? {
+    if let Some(twilio) = Twilio::set_up(db, config)? {
         all.push(Box::new(twilio));
     }
-    if let Some(phone) = Phone::set_up(config)? {
+    if let Some(smsgate) = SmsGate::set_up(db, config)? {
+        all.push(Box::new(smsgate));
+    }
+    if let Some(httpsms) = HttpSms::set_up(db, config)? {
+        all.push(Box::new(httpsms));
+    }
+    if let Some(phone) = Phone::set_up(db, config)? {
         all.push(Box::new(phone));
     }
     if config.sandbox.enabled {
         all.push(Box::new(Sandbox::new(db.clone(), config.sandbox.delay, config.sandbox.failure_percent)));
     }
     Ok(all)
+}
+
+crate::row! {
+    /// What was decided of a gateway.
+    #[derive(Clone, Debug)]
+    pub struct Stored {
+        /// Its name.
+        pub name: String,
+        /// Since when it rests.
+        pub stopped_at: Option<i64>,
+        /// When what it is shown was sealed here.
+        pub secret_at: Option<i64>,
+        /// Rises with every change; 0 before the first.
+        pub version: i64,
+    }
+}
+
+/// What was decided of a gateway; as nobody decided anything when there is no row.
+///
+/// # Errors
+/// When the database fails.
+pub async fn stored(db: &Db, name: &str) -> Result<Stored, Fault> {
+    let row: Option<Stored> = db.query(sql::GATEWAY).bind(name).optional().await.context("read a gateway")?;
+    Ok(row.unwrap_or_else(|| Stored { name: name.to_owned(), stopped_at: None, secret_at: None, version: 0 }))
+}
+
+/// Gives turns no closer than its gap.
+#[derive(Debug)]
+pub struct Pace {
+    gap: Duration,
+    next: Mutex<Instant>,
+}
+
+impl Pace {
+    /// One turn in each `gap`.
+    #[must_use]
+    pub fn new(gap: Duration) -> Self {
+        Self { gap, next: Mutex::new(Instant::now()) }
+    }
+
+    /// Waits for the next turn.
+    pub async fn turn(&self) {
+        let mine = {
+            let mut next = self.next.lock().await;
+            let mine = (*next).max(Instant::now());
+            *next = mine + self.gap;
+            mine
+        };
+        tokio::time::sleep_until(mine).await;
+    }
 }
 
 /// The gateway that only pretends to send.

@@ -54,7 +54,7 @@ struct Content<'a> {
     text: &'a str,
 }
 
-fn place(id: &InboundId) -> Place<'_> {
+pub(super) fn place(id: &InboundId) -> Place<'_> {
     Place { table: "inbound_event", row: id.as_str(), column: "sealed" }
 }
 
@@ -124,9 +124,11 @@ pub async fn receive_with(db: &Db, permit: Permit<Receive>, incoming: &Incoming<
         return if error.is_unique() { Ok(false) } else { Err(error.into()) };
     }
     let chars = i64::try_from(incoming.text.chars().count()).unwrap_or(i64::MAX);
+    let wish = done.wish;
     let detail = Detail::ok().with("gateway", incoming.gateway).with("provider_id", incoming.provider_id).with("chars", chars);
     let (detail, ended) = done.write(&mut tx, incoming, beside, (&number_ix, &thread, was_stopped), detail.with("thread", thread.as_str())).await?;
     let detail = waiting.write(&mut tx, &id, &thread, &number_ix, detail).await?;
+    super::told::tell_received(&mut tx, &id, incoming, wish).await?;
     tx.commit(permit, detail.personal("from", incoming.from).personal("to", incoming.to).personal("text", incoming.text)).await?;
     if let Some(ended) = &ended {
         ended.settle(db).await;

@@ -5,24 +5,32 @@
 pub mod answer;
 pub mod api;
 mod converse;
+pub mod credential;
 pub mod fetch;
 pub mod gateway;
 mod hooks;
+mod hooks_httpsms;
+mod hooks_smsgate;
+pub mod httpsms;
 pub mod inbound;
 pub mod media;
 pub mod outbox;
 pub mod phone;
 pub mod reconcile;
+pub mod route;
 pub mod said;
 mod samples;
 pub mod signature;
+pub mod smsgate;
 pub mod sql;
 pub mod state;
 pub mod status;
 pub mod thread;
+pub mod told;
 pub mod twilio;
 pub mod warden;
 pub mod web;
+mod web_gateway;
 pub mod wish;
 pub mod worker;
 
@@ -63,6 +71,18 @@ crate::acts! {
     Attempt = "message.attempt" on Message,
     /// Record what the gateway answered.
     Settle = "message.result" on Message,
+    /// Have a message wait for the next gateway of its route.
+    Reroute = "message.route" on Message,
+    /// Say which gateway messages leave by.
+    SetRules = "gateway.route" on On,
+    /// Stop a gateway, or have it go on.
+    Switch = "gateway.switch" on On,
+    /// Seal what a gateway is shown.
+    SetSecret = "gateway.secret" on On,
+    /// See gateways.
+    SeeGateways = "gateway.list" on On,
+    /// Send a message to find out whether a gateway works.
+    Try = "gateway.try" on On,
     /// Find out what became of a message that nobody gave a clear answer to.
     Reconcile = "message.reconcile" on Message,
     /// Keep a message that came in.
@@ -115,6 +135,8 @@ crate::row! {
         pub campaign_id: Option<String>,
         /// The recipient of that campaign.
         pub recipient_id: Option<String>,
+        /// The gateways it may leave by, in order, apart by blanks; none when there is only one.
+        pub route: Option<String>,
         /// The conversation it is part of.
         pub thread_id: Option<ThreadId>,
         /// What it answers by itself: `stop`, `start` or `help`.
@@ -157,6 +179,24 @@ crate::row! {
         pub at: i64,
         /// Its place in the log in force, once it has one there.
         pub seq: Option<i64>,
+        /// The entry's body.
+        pub body: Vec<u8>,
+    }
+}
+
+impl Happened {
+    /// The reason that the entry gives, as a stable code.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body.get("reason")?.as_str().map(str::to_owned)
+    }
+
+    /// The gateway that the entry names.
+    #[must_use]
+    pub fn gateway(&self) -> Option<String> {
+        let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
+        body.get("data")?.get("gateway")?.as_str().map(str::to_owned)
     }
 }
 
@@ -202,7 +242,8 @@ pub struct Draft<'a> {
     pub number: &'a Number,
     /// What it says.
     pub text: &'a str,
-    /// The gateway in force; without one the message is held.
+    /// The gateway it leaves by, or several apart by blanks, of which the next is tried when one certainly sent nothing; without
+    /// one the message is held.
     pub gateway: Option<&'a str>,
     /// What makes a second request the same as this one.
     pub repeat: Option<&'a Repeat>,
@@ -277,6 +318,7 @@ pub async fn send(db: &Db, permit: Permit<Send>, draft: Draft<'_>) -> Result<Onc
     let (state, reason) = if draft.gateway.is_some() { (State::Queued, None) } else { (State::Held, Some("no_gateway")) };
     let gateway = draft.gateway.unwrap_or(gateway::NONE);
     let message = Outbox::seal(db, draft.author, draft.number, draft.text, gateway, None).await?;
+    let gateway = route::first(gateway);
     let sent = Sent { id: message.id().clone(), state: state.name().into(), reason: reason.map(str::to_owned) };
     let permit = permit.naming(message.id()).about(message.subject());
     let mut tx = db.begin(&permit).await?;

@@ -24,6 +24,7 @@ pub struct Outbox {
     job: JobId,
     author: PersonId,
     gateway: String,
+    route: Option<String>,
     number_ix: String,
     subject: String,
     masked: String,
@@ -51,7 +52,7 @@ impl std::fmt::Debug for Outbox {
 }
 
 impl Outbox {
-    /// Seals a message under the key of its number.
+    /// Seals a message under the key of its number. `gateway` may name several, apart by blanks, in the order they are tried.
     ///
     /// # Errors
     /// [`DbError::Erased`] when the number was erased; when the keys' database fails.
@@ -73,9 +74,10 @@ impl Outbox {
         let sealed = |column, plain: &str| key.seal(&place(&id, column), plain.as_bytes(), db.rng());
         let (number_sealed, text_sealed) = (sealed("number", e164), sealed("text", text));
         let job = JobId::new(db.clock(), db.rng());
-        let (masked, gateway, author) = (whom.masked.to_owned(), gateway.to_owned(), author.clone());
+        let route = gateway.contains(' ').then(|| gateway.to_owned());
+        let (masked, gateway, author) = (whom.masked.to_owned(), super::route::first(gateway).to_owned(), author.clone());
         let (of, thread, answers, confirms) = (None, None, None, None);
-        Ok(Self { job, author, gateway, number_ix, subject, masked, number_sealed, text_sealed, of, thread, answers, confirms, id })
+        Ok(Self { job, author, gateway, route, number_ix, subject, masked, number_sealed, text_sealed, of, thread, answers, confirms, id })
     }
 
     /// As part of a conversation, which says by what address it leaves.
@@ -117,7 +119,7 @@ impl Outbox {
     pub async fn queue<A: Act>(&self, tx: &mut Tx<A>) -> Result<(), StoreError> {
         self.write(tx, State::Queued, None).await?;
         let now = tx.now();
-        tx.query(sql::INSERT_JOB).bind(&self.job).bind(&self.id).bind(now).execute().await?;
+        tx.query(sql::INSERT_JOB).bind(&self.job).bind(&self.id).bind(now).bind(self.gateway.as_str()).execute().await?;
         Ok(())
     }
 
@@ -136,7 +138,7 @@ impl Outbox {
         let insert = insert.bind(state.name()).bind(reason).bind(now);
         let insert = insert.bind(self.of.as_ref().map(|of| of.campaign.clone())).bind(self.of.as_ref().map(|of| of.recipient.clone()));
         let insert = insert.bind(self.thread.clone()).bind(self.answers.map(str::to_owned)).bind(self.confirms.clone());
-        insert.execute().await?;
+        insert.bind(self.route.clone()).execute().await?;
         Ok(())
     }
 }

@@ -8,20 +8,20 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, StatusCode};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::gateway::{Attempted, Found, Gateway, Looked, Outgoing, PHONE, Sought};
+use super::credential::Credential;
+use super::gateway::{Attempted, Found, Gateway, Looked, Outgoing, PHONE, Pace, Sought};
 use super::inbound::{self, Incoming, Told};
 use super::{Error, Receive, Report, sql, status};
 use crate::client;
-use crate::config::{Config, Phone as Settings};
+use crate::config::{Config, Phone as Settings, Secret};
 use crate::core::clock::{HOUR, Micros};
 use crate::core::fault::Fault;
 use crate::core::id::MessageId;
 use crate::core::number::{Kinds, Number};
-use crate::db::DbError;
+use crate::db::{Db, DbError};
 use crate::http::App;
 use crate::policy::Actor;
 
@@ -50,7 +50,8 @@ const FOLLOWED_MAX: usize = 100;
 pub struct Phone {
     client: Client,
     settings: Settings,
-    next: Mutex<Instant>,
+    key: Credential,
+    pace: Pace,
 }
 
 #[derive(Serialize)]
@@ -93,20 +94,36 @@ impl Phone {
     ///
     /// # Errors
     /// When there are no certificates to trust.
-    pub fn set_up(config: &Config) -> Result<Option<Self>, Fault> {
+    pub fn set_up(db: &Db, config: &Config) -> Result<Option<Self>, Fault> {
         let Some(settings) = config.phone.clone() else { return Ok(None) };
-        Ok(Some(Self { client: client::with_connect(CONNECT_MAX, TRY_MAX, 0)?, settings, next: Mutex::new(Instant::now()) }))
+        let key = Credential::new(db, PHONE, Some(settings.key.clone()));
+        Ok(Some(Self { client: client::with_connect(CONNECT_MAX, TRY_MAX, 0)?, settings, key, pace: Pace::new(GAP) }))
     }
 
-    fn showing_key(&self, request: RequestBuilder) -> RequestBuilder {
-        request.header("x-api-key", self.settings.key.expose())
+    async fn showing_key(&self, request: RequestBuilder) -> Option<RequestBuilder> {
+        Some(request.header("x-api-key", self.key.read().await?.expose()))
+    }
+
+    /// Gives the bridge its next key, which counts there from its first use on. False when it did not say that it took it.
+    pub async fn rekey(&self, next: &Secret) -> bool {
+        let request = self.client.post(format!("{}/v1/key", self.settings.url)).json(&serde_json::json!({ "key": next.expose() }));
+        let Some(request) = self.showing_key(request).await else { return false };
+        request.send().await.is_ok_and(|answer| answer.status() == StatusCode::NO_CONTENT)
+    }
+
+    /// How the bridge says that it does, as it says it; none when it says nothing.
+    pub async fn health(&self) -> Option<serde_json::Value> {
+        let request = self.showing_key(self.client.get(format!("{}/v1/health", self.settings.url))).await?;
+        let answer = request.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
+        serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok()
     }
 
     async fn post(&self, message: Outgoing) -> Attempted {
         let id = message.message.to_string();
         let valid_secs = message.valid_secs.unwrap_or(VALID_SECS).clamp(1, VALID_SECS);
         let request = self.client.post(format!("{}/v1/messages", self.settings.url)).header("idempotency-key", &id);
-        let answer = match self.showing_key(request).json(&Order { to: &message.to, text: &message.text, valid_secs }).send().await {
+        let Some(request) = self.showing_key(request).await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let answer = match request.json(&Order { to: &message.to, text: &message.text, valid_secs }).send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Attempted::Later { reason: "no_connection".into() },
             Err(error) => return Attempted::Unknown { reason: client::trouble(&error).into() },
@@ -151,7 +168,7 @@ impl Phone {
     /// What the bridge says of a message: nothing at all, that it knows none, or how it stands.
     async fn said(&self, id: &str) -> Option<Option<Said>> {
         let request = self.client.get(format!("{}/v1/messages/{id}", self.settings.url));
-        let answer = self.showing_key(request).send().await.ok()?;
+        let answer = self.showing_key(request).await?.send().await.ok()?;
         match answer.status() {
             StatusCode::OK => serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok().map(Some),
             StatusCode::NOT_FOUND => {
@@ -165,7 +182,7 @@ impl Phone {
 
     async fn inbox(&self, since: i64) -> Option<Inbox> {
         let request = self.client.get(format!("{}/v1/inbox?since={since}", self.settings.url));
-        let answer = self.showing_key(request).send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
+        let answer = self.showing_key(request).await?.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
         serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok()
     }
 }
@@ -189,16 +206,12 @@ impl Gateway for Phone {
         Box::pin(self.post(message))
     }
 
+    fn knows_ours(&self) -> bool {
+        true
+    }
+
     fn turn(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let mine = {
-                let mut next = self.next.lock().await;
-                let mine = (*next).max(Instant::now());
-                *next = mine + GAP;
-                mine
-            };
-            tokio::time::sleep_until(mine).await;
-        })
+        Box::pin(self.pace.turn())
     }
 
     fn look_for<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Looked> {
@@ -221,7 +234,7 @@ impl Gateway for Phone {
 
 /// Asks the bridge for what came in and what became of messages, until told to stop; on the node that does what one alone does.
 pub async fn run(app: App, stop: CancellationToken) {
-    let phone = match Phone::set_up(&app.config) {
+    let phone = match Phone::set_up(&app.db, &app.config) {
         Ok(Some(phone)) => phone,
         Ok(None) => return,
         Err(fault) => return tracing::error!(fault = fault.chain(), "the phone bridge cannot be asked"),

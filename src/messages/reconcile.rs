@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::gateway::{self, Found, Gateway, Looked, Sought};
 use super::state::{Ending, State, rank, state_of};
-use super::{Error, Message, Reconcile, find, sql, thread, twilio};
+use super::{Error, Message, Reconcile, find, sql, thread, told, twilio};
 use crate::core::clock::{DAY, MINUTE, Micros, SECOND};
 use crate::core::fault::Fault;
 use crate::core::id::MessageId;
@@ -113,7 +113,8 @@ async fn one(db: &Db, policy: &Policy, gateway: &dyn Gateway, message: &Message,
                 Some(_) => settle(db, policy, message, &Ending::rejected("not_found"), None).await,
             }
         }
-        [found] if rivals == 0 => {
+        // A gateway that knows it by our own id can mean no other.
+        [found] if rivals == 0 || gateway.knows_ours() => {
             let ending = Ending { state: state_of(&found.status), reason: None, provider_id: Some(found.provider_id.clone()) };
             settle(db, policy, message, &ending, Some(&found.status)).await
         }
@@ -141,6 +142,7 @@ async fn settle(db: &Db, policy: &Policy, message: &Message, ending: &Ending, st
     if let Some(provider_id) = &ending.provider_id {
         detail = detail.with("provider_id", provider_id.as_str());
     }
+    told::tell(&mut tx, message, ending.state, reason.as_deref()).await?;
     tx.commit(permit, detail).await?;
     Ok(true)
 }

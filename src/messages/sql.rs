@@ -1,6 +1,6 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
-pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, thread_id, answers, confirms, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $1)";
+pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, thread_id, answers, confirms, route, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $1)";
 pub const ATTEMPT: &str =
     "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
 pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and attempts = $8 and ended_at is null";
@@ -9,15 +9,18 @@ pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_i
 macro_rules! message {
     ($rest:literal) => {
         concat!(
-            "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id, m.attempts, m.provider_status, m.provider_rank, m.campaign_id, m.recipient_id, m.thread_id, m.answers, m.confirms from message m join person p on p.id = m.author_id ",
+            "select m.id, m.author_id, p.display_name as author, m.gateway, m.number_sealed, m.text_sealed, m.number_ix, m.masked, m.state, m.reason, m.made_at, m.attempted_at, m.ended_at, m.provider_id, m.attempts, m.provider_status, m.provider_rank, m.campaign_id, m.recipient_id, m.thread_id, m.answers, m.confirms, m.route from message m join person p on p.id = m.author_id ",
             $rest
         )
     };
 }
-/// Back to its turn: certainly not sent. It names the attempt, so that a result that is written twice ends no other.
-pub const AGAIN: &str =
-    "update message set state = 'queued', reason = $3, last_audit_id = $1 where id = $2 and state = 'sending' and attempts = $4 and ended_at is null";
-pub const JOB_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where kind = 'message.attempt' and subject = $1 and done_at is null";
+/// Back to its turn, at this gateway or the next: certainly not sent. It names the attempt, so that a result that is written twice
+/// ends no other.
+pub const AGAIN: &str = "update message set state = 'queued', reason = $3, gateway = $5, last_audit_id = $1 where id = $2 and state = 'sending' and attempts = $4 and ended_at is null";
+pub const JOB_AGAIN: &str = "update job set due_at = $2, lease_until = 0, lane = $3 where kind = 'message.attempt' and subject = $1 and done_at is null";
+pub const JOB_REST: &str = "update job set due_at = $2, lease_until = 0 where kind = 'message.attempt' and subject = $1 and done_at is null";
+/// To the next gateway before anything was attempted at this one.
+pub const REROUTE: &str = "update message set gateway = $3, last_audit_id = $1 where id = $2 and state = 'queued' and gateway = $4";
 /// What its gateway says of it; nothing else may have been said since it was read.
 pub const REPORTED: &str = "update message set state = $3, reason = $4, provider_id = $5, provider_status = $6, provider_rank = $7, ended_at = coalesce(ended_at, $8), last_audit_id = $1 where id = $2 and state = $9 and provider_rank = $10";
 pub const ACCEPTED_BY: &str = "select id from message where state = 'accepted' and gateway = $1 and id > $2 and provider_rank < 3 order by id limit 100";
@@ -29,13 +32,14 @@ pub const BY_ID: &str = message!("where m.id = $1");
 pub const BY_PROVIDER: &str = message!("where m.provider_id = $2 and m.gateway = $1");
 pub const PAGE_OLDER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id < $1 order by m.id desc limit $2";
 pub const PAGE_NEWER: &str = "select m.id, m.author_id, p.display_name as author, m.gateway, m.masked, m.state, m.reason, m.made_at from message m join person p on p.id = m.author_id where m.id > $1 order by m.id limit $2";
-pub const HISTORY: &str = "select e.action, e.at, c.seq from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'campaign.send', 'thread.reply', 'message.attempt', 'message.result', 'message.reconcile') order by e.id desc limit 30";
+pub const HISTORY: &str = "select e.action, e.at, c.seq, e.body from audit_event e left join audit_chain c on c.event_id = e.id and c.log = $2 where e.object_id = $1 and e.outcome <> 'denied' and e.action in ('message.send', 'campaign.send', 'thread.reply', 'message.attempt', 'message.result', 'message.reconcile', 'message.route') order by e.id desc limit 30";
 pub const SENDING: &str = "select id from message where state = 'sending' and id > $1 order by id limit 100";
 pub const SENDING_LEFT: &str = "select m.id from message m join job j on j.kind = 'message.attempt' and j.subject = m.id where m.state = 'sending' and m.id > $1 and j.done_at is null and j.lease_until <= $2 order by m.id limit 100";
 
-pub const INSERT_JOB: &str = "insert into job (id, kind, subject, due_at, attempts, lease_until) values ($1, 'message.attempt', $2, $3, 0, 0)";
-pub const DUE: &str =
-    "select id, subject from job where kind = 'message.attempt' and done_at is null and due_at <= $1 and lease_until <= $1 order by due_at limit 32";
+pub const INSERT_JOB: &str = "insert into job (id, kind, subject, due_at, attempts, lease_until, lane) values ($1, 'message.attempt', $2, $3, 0, 0, $4)";
+pub const DUE: &str = "select id, subject from job where kind = 'message.attempt' and done_at is null and lane = $2 and due_at <= $1 and lease_until <= $1 order by due_at limit 64";
+/// Of gateways that are not there (any more).
+pub const DUE_ELSEWHERE: &str = "select id, subject from job where kind = 'message.attempt' and done_at is null and lane not in ($2, $3, $4, $5, $6) and due_at <= $1 and lease_until <= $1 order by due_at limit 64";
 pub const CLAIM: &str = "update job set lease_until = $2, attempts = attempts + 1 where done_at is null and lease_until <= $1 and id in ($3, $4, $5, $6, $7, $8, $9, $10) returning id";
 pub const JOB_DONE: &str = "update job set done_at = $2 where kind = 'message.attempt' and subject = $1 and done_at is null";
 pub const RELEASE: &str = "update job set lease_until = 0 where kind = 'message.attempt' and done_at is null and lease_until > 0";
@@ -47,6 +51,7 @@ pub const SWEEP_DELIVERIES: &str = "delete from sandbox_delivery where at < $1";
 
 pub const INBOUND_ANY: &str = "select count(*) from (select id from inbound_event where gateway = $1 limit 1) e";
 pub const INBOUND_KNOWN: &str = "select count(*) from inbound_event where gateway = $1 and event_key = $2";
+pub const INBOUND_SEALED: &str = "select sealed from inbound_event where id = $1";
 pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_key, kind, number_ix, sealed, provider_id, status, received_at, thread_id, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $1)";
 
 /// A conversation as `Thread` reads it.
@@ -100,6 +105,25 @@ pub const AUTO_ANSWER: &str = "select kind, text, person_id from auto_answer whe
 /// Since a time, which ids begin with.
 pub const ANSWERED: &str = "select count(*) from (select id from message where number_ix = $1 and id > $2 and answers is not null limit 10) m";
 
+pub const ROUTING: &str =
+    "select r.id, r.rules, p.display_name as author, r.made_at from routing r join person p on p.id = r.author_id order by r.id desc limit 1";
+pub const ROUTING_OF: &str = "select r.id, r.rules, p.display_name as author, r.made_at from routing r join person p on p.id = r.author_id where r.id = $1";
+pub const INSERT_ROUTING: &str = "insert into routing (id, rules, author_id, made_at, last_audit_id) values ($2, $3, $4, $5, $1)";
+pub const LOCK_ROUTING: &str = "insert into fixed (name, value) values ('routing_lock', '') on conflict (name) do update set value = excluded.value";
+pub const GATEWAYS: &str = "select name, stopped_at, secret_at, version from gateway order by name limit 50";
+pub const GATEWAY: &str = "select name, stopped_at, secret_at, version from gateway where name = $1";
+pub const GATEWAY_SECRET: &str = "select secret_sealed from gateway where name = $1";
+pub const GATEWAY_STOPPED: &str = "select count(*) from gateway where name = $1 and stopped_at is not null";
+pub const INSERT_GATEWAY: &str =
+    "insert into gateway (name, stopped_at, secret_sealed, secret_at, version, changed_at, last_audit_id) values ($2, $3, $4, $5, 1, $6, $1)";
+pub const STOP_GATEWAY: &str =
+    "update gateway set stopped_at = $4, version = version + 1, changed_at = $5, last_audit_id = $1 where name = $2 and version = $3";
+pub const SECRET_OF_GATEWAY: &str =
+    "update gateway set secret_sealed = $4, secret_at = $5, version = version + 1, changed_at = $6, last_audit_id = $1 where name = $2 and version = $3";
+/// The newest results of a gateway.
+pub const HEALTH: &str = "select state, reason, ended_at from message where gateway = $1 and ended_at is not null order by ended_at desc limit 50";
+pub const WAITING: &str = "select count(*) from (select id from job where done_at is null and lane = $1 limit 1001) j";
+
 /// Every statement of this slice, for the test that prepares them all.
 pub const ALL: &[&str] = &[
     INSERT,
@@ -107,6 +131,21 @@ pub const ALL: &[&str] = &[
     SETTLE,
     AGAIN,
     JOB_AGAIN,
+    JOB_REST,
+    REROUTE,
+    ROUTING,
+    ROUTING_OF,
+    INSERT_ROUTING,
+    LOCK_ROUTING,
+    GATEWAYS,
+    GATEWAY,
+    GATEWAY_SECRET,
+    GATEWAY_STOPPED,
+    INSERT_GATEWAY,
+    STOP_GATEWAY,
+    SECRET_OF_GATEWAY,
+    HEALTH,
+    WAITING,
     REPORTED,
     ACCEPTED_BY,
     UNKNOWN,
@@ -148,8 +187,10 @@ pub const ALL: &[&str] = &[
     ANSWERED,
     INBOUND_KNOWN,
     INSERT_INBOUND,
+    INBOUND_SEALED,
     INSERT_JOB,
     DUE,
+    DUE_ELSEWHERE,
     CLAIM,
     JOB_DONE,
     RELEASE,

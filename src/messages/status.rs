@@ -124,6 +124,9 @@ pub async fn keep(db: &Db, permit: Permit<Report>, told: &Told<'_>, mid: Option<
                 return Err(Error::State);
             }
             detail = detail.with("state", change.state.name());
+            if change.state != old {
+                super::told::tell(&mut tx, message, change.state, told.code).await?;
+            }
             if change.corrects {
                 detail = detail.with("corrects", old.name());
             }

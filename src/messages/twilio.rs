@@ -7,15 +7,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, StatusCode, header};
 use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 
-use super::gateway::{Attempted, Found, Gateway, Looked, Outgoing, Sought, TWILIO};
+use super::credential::Credential;
+use super::gateway::{Attempted, Found, Gateway, Looked, Outgoing, Pace, Sought, TWILIO};
 use super::status::CALLBACK;
 use crate::client;
-use crate::config::{Config, Secret, TwilioSender, TwilioSends, VALIDITY_SECS_MAX};
+use crate::config::{Config, TwilioSender, TwilioSends, VALIDITY_SECS_MAX};
 use crate::core::clock::{Micros, SECOND};
 use crate::core::fault::Fault;
+use crate::db::Db;
 use crate::http::templates::both_times;
 
 /// How long a connection may take, and a whole try.
@@ -34,11 +34,11 @@ const SKEW: Micros = 5 * SECOND;
 pub struct Twilio {
     client: Client,
     account_sid: String,
-    token: Secret,
+    token: Credential,
     sends: TwilioSends,
     /// Where Twilio says what becomes of messages; none when it could not reach that.
     callback: Option<String>,
-    next: Mutex<Instant>,
+    pace: Pace,
 }
 
 #[derive(Deserialize)]
@@ -76,14 +76,15 @@ impl Twilio {
     ///
     /// # Errors
     /// When there are no certificates to trust.
-    pub fn set_up(config: &Config) -> Result<Option<Self>, Fault> {
+    pub fn set_up(db: &Db, config: &Config) -> Result<Option<Self>, Fault> {
         let Some((account, sends)) = config.twilio.as_ref().and_then(|twilio| Some((twilio, twilio.sends.clone()?))) else { return Ok(None) };
-        let Some(token) = account.tokens.first().cloned() else { return Ok(None) };
+        let token = Credential::new(db, TWILIO, account.tokens.first().cloned());
+        let pace = Pace::new(Duration::from_secs(1) / sends.per_second.max(1));
         // Only what runs on this machine can reach an address of this machine.
         let reaches = config.is_https() || sends.api_url.starts_with("http://");
         let callback = reaches.then(|| format!("{}{CALLBACK}", config.url()));
         let client = client::with_connect(CONNECT_MAX, TRY_MAX, 0)?;
-        Ok(Some(Self { client, account_sid: account.account_sid.clone(), token, sends, callback, next: Mutex::new(Instant::now()) }))
+        Ok(Some(Self { client, account_sid: account.account_sid.clone(), token, sends, callback, pace }))
     }
 
     fn messages(&self) -> String {
@@ -103,7 +104,8 @@ impl Twilio {
             form.push(("StatusCallback", callback.as_str()));
         }
         let Ok(body) = serde_urlencoded::to_string(&form) else { return Attempted::Rejected { reason: "not_a_form".into() } };
-        let request = self.client.post(format!("{}{}", self.sends.api_url, self.messages())).basic_auth(&self.account_sid, Some(self.token.expose()));
+        let Some(token) = self.token.read().await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let request = self.client.post(format!("{}{}", self.sends.api_url, self.messages())).basic_auth(&self.account_sid, Some(token.expose()));
         match request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await {
             Ok(answer) => {
                 let status = answer.status();
@@ -124,10 +126,11 @@ impl Twilio {
             (None, TwilioSender::From(number)) => query.push(("From", number)),
             (None, TwilioSender::Service(_)) => {}
         }
+        let token = self.token.read().await?;
         let mut uri = format!("{}?{}", self.messages(), serde_urlencoded::to_string(&query).ok()?);
         let mut found = Vec::new();
         for _ in 0..PAGES_MAX {
-            let request = self.client.get(format!("{}{uri}", self.sends.api_url)).basic_auth(&self.account_sid, Some(self.token.expose()));
+            let request = self.client.get(format!("{}{uri}", self.sends.api_url)).basic_auth(&self.account_sid, Some(token.expose()));
             let answer = request.send().await.ok()?;
             if answer.status() != StatusCode::OK {
                 return None;
@@ -216,16 +219,7 @@ impl Gateway for Twilio {
     }
 
     fn turn(&self) -> BoxFuture<'_, ()> {
-        Box::pin(async move {
-            let gap = Duration::from_secs(1) / self.sends.per_second.max(1);
-            let mine = {
-                let mut next = self.next.lock().await;
-                let mine = (*next).max(Instant::now());
-                *next = mine + gap;
-                mine
-            };
-            tokio::time::sleep_until(mine).await;
-        })
+        Box::pin(self.pace.turn())
     }
 
     fn look_for<'a>(&'a self, sought: &'a Sought) -> BoxFuture<'a, Looked> {

@@ -20,6 +20,8 @@ pub enum Verdict {
         /// When to ask again.
         until: Micros,
     },
+    /// Its gateway was stopped by an administrator.
+    Stopped,
     /// Never: a stable code.
     Never(&'static str),
 }

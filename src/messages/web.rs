@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::gateway::{self, SANDBOX};
 use super::state::State;
-use super::{Draft, Error, Happened, List, Listed, Message, Send, TEXT_CHARS_MAX};
+use super::{Draft, Error, Happened, List, Listed, Message, Send, TEXT_CHARS_MAX, route};
 use crate::contacts::web::number_key;
 use crate::core::clock::Micros;
 use crate::core::id::MessageId;
@@ -28,6 +28,9 @@ pub fn routes() -> Routes {
         .get("/messages/{id}", Rule::Act("message.list"), get_message)
         .and(super::api::routes())
         .and(super::hooks::routes())
+        .and(super::hooks_smsgate::routes())
+        .and(super::hooks_httpsms::routes())
+        .and(super::web_gateway::routes())
         .and(super::status::routes())
 }
 
@@ -173,7 +176,8 @@ async fn post_messages(Signed { person, .. }: Signed, Posted { ctx, mut fields }
             return again(&ctx, form).await;
         }
     };
-    let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway::in_force(&app.config), repeat: None };
+    let gateway = route::by_rules(&app.db, &app.config, &number).await?;
+    let draft = Draft { author: &person, number: &number, text: &text, gateway: gateway.as_deref(), repeat: None };
     let sent = match super::send(&app.db, permit, draft).await {
         Ok(sent) => sent.answer,
         Err(Error::Stopped) => {
@@ -275,15 +279,17 @@ const RESULTS: [&str; 2] = ["message.result", "message.reconcile"];
 fn event(app: &App, message: &Message, state: State, (happened, stands): (&Happened, bool), reads_trail: bool) -> Event {
     let shown = match happened.action.as_str() {
         "message.send" | "thread.reply" if state == State::Held => State::Held,
-        "message.send" | "campaign.send" | "thread.reply" => State::Queued,
+        "message.send" | "campaign.send" | "thread.reply" | "message.route" => State::Queued,
         "message.result" if !stands => State::Queued,
         "message.attempt" => State::Sending,
         _ => state,
     };
-    let gateway = gateway_name(app, &message.gateway);
-    let reason = reason(app, message);
+    // Which one it was is the entry's to say: the message may have gone on to another.
+    let gateway = gateway_name(app, happened.gateway().as_deref().unwrap_or(&message.gateway));
+    let reason = happened.reason().map_or_else(|| reason(app, message), |code| in_words(app, &code));
     let args = [("author", message.author.as_str()), ("gateway", gateway.as_str()), ("reason", reason.as_str())];
     let key = match message.reason.as_deref() {
+        _ if happened.action == "message.route" => "attempt-rerouted".to_owned(),
         _ if happened.action == "message.result" && shown == State::Queued => "attempt-again".to_owned(),
         Some("interrupted") if shown == State::Unknown => "attempt-interrupted".to_owned(),
         _ => format!("attempt-{}", shown.name()),
@@ -293,12 +299,15 @@ fn event(app: &App, message: &Message, state: State, (happened, stands): (&Happe
 
 /// Why a message stands where it does, in words; a gateway may give a code that has none.
 fn reason(app: &App, message: &Message) -> String {
-    let Some(code) = message.reason.as_deref() else { return String::new() };
+    message.reason.as_deref().map_or_else(String::new, |code| in_words(app, code))
+}
+
+fn in_words(app: &App, code: &str) -> String {
     let key = format!("message-reason-{}", code.replace('_', "-"));
     if app.templates.texts.has(&key) { app.text(&key, &[]) } else { code.to_owned() }
 }
 
-fn gateway_name(app: &App, name: &str) -> String {
+pub(super) fn gateway_name(app: &App, name: &str) -> String {
     let key = format!("gateway-{name}");
     if app.templates.texts.has(&key) { app.text(&key, &[]) } else { name.to_owned() }
 }

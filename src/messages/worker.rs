@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::gateway::{self, Attempted, Gateway, Outgoing};
 use super::state::{Ending, State, Step, step};
 use super::warden::{Verdict, Warden};
-use super::{Attempt, Error, FIRST, Message, Settle, find, inbound, sql, status, thread};
+use super::{Attempt, Error, FIRST, Message, Reroute, Settle, find, inbound, route, sql, status, thread, told};
 use crate::contacts::{self, Halt};
 use crate::core::clock::{DAY, MINUTE, Micros, SECOND};
 use crate::core::fault::Fault;
@@ -35,6 +35,8 @@ const GATEWAY_MAX: Duration = Duration::from_secs(90);
 const LEASE: Micros = 10 * MINUTE;
 /// How often due work is looked for when nobody says there is some.
 const POLL: Duration = Duration::from_millis(500);
+/// The same for messages whose gateway is not there: nothing points at them but a look at all that is due.
+const ELSEWHERE_POLL: Duration = Duration::from_secs(15);
 /// Pauses before the result is written again when the database failed. Then it stays `sending`, and ends `unknown`.
 const PAUSES: [Duration; 4] = [Duration::from_secs(1), Duration::from_secs(3), Duration::from_secs(9), Duration::from_secs(27)];
 /// How often a message is handed over, when nothing was sent the times before.
@@ -42,6 +44,8 @@ pub const ATTEMPTS_MAX: i64 = 8;
 /// The pause after the first attempt that sent nothing; the next is four times as long, ten minutes at most.
 const AGAIN_AFTER: Micros = SECOND / 2;
 const AGAIN_AFTER_MAX: Micros = 10 * MINUTE;
+/// When a message whose gateway was stopped is looked at again.
+const STOPPED_FOR: Micros = 10 * SECOND;
 /// How long a finished job is kept.
 const JOB_KEPT_FOR: Micros = 7 * DAY;
 
@@ -71,6 +75,10 @@ impl<'a> Hands<'a> {
 /// [`Error::State`] when it is not queued (any more).
 pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message, warden: &dyn Warden) -> Result<Verdict, Error> {
     let mut tx = db.begin(&permit).await?;
+    let stopped: i64 = tx.query(sql::GATEWAY_STOPPED).bind(message.gateway.as_str()).scalar().await?;
+    if stopped > 0 {
+        return Ok(Verdict::Stopped);
+    }
     // Whoever stops the number waits for this, or was first.
     let may = match &message.confirms {
         // What confirms a stop goes out under that stop alone.
@@ -126,19 +134,43 @@ async fn settle_with(db: &Db, permit: Permit<Settle>, message: &Message, from: S
     if let Some(halt) = halt {
         detail = detail.with("stop", halt.write(&mut tx).await.map_err(inbound::inner)?.as_str());
     }
+    told::tell(&mut tx, message, ending.state, ending.reason.as_deref()).await?;
     tx.commit(permit, detail).await?;
     Ok(())
 }
 
-/// Records that nothing was sent, and has the message wait for another turn.
-async fn again(db: &Db, permit: Permit<Settle>, message: &Message, reason: &str, attempts: i64) -> Result<(), Error> {
+/// Records that nothing was sent, and has the message wait for another turn, at the next gateway when its route has one.
+async fn again(db: &Db, permit: Permit<Settle>, message: &Message, reason: &str, hop: route::Hop) -> Result<(), Error> {
+    let attempts = message.attempts;
     let mut tx = db.begin(&permit).await?;
-    changed(tx.write(sql::AGAIN).bind(&message.id).bind(reason).bind(attempts).execute().await?)?;
-    let due = tx.now() + pause_after(attempts);
-    tx.query(sql::JOB_AGAIN).bind(&message.id).bind(due).execute().await?;
-    let detail = Detail::failed(reason).with("gateway", message.gateway.as_str()).with("state", State::Queued.name()).with("attempt", attempts);
+    changed(tx.write(sql::AGAIN).bind(&message.id).bind(reason).bind(attempts).bind(hop.gateway.as_str()).execute().await?)?;
+    // Who was not asked yet is asked at once.
+    let due = tx.now() + if hop.lap == 0 { 0 } else { pause_after(hop.lap) };
+    tx.query(sql::JOB_AGAIN).bind(&message.id).bind(due).bind(hop.gateway.as_str()).execute().await?;
+    let mut detail = Detail::failed(reason).with("gateway", message.gateway.as_str()).with("state", State::Queued.name()).with("attempt", attempts);
+    if hop.gateway != message.gateway {
+        detail = detail.with("next", hop.gateway.as_str());
+    }
     tx.commit(permit, detail).await?;
     Ok(())
+}
+
+/// A message whose gateway rests goes on to the next of its route that does not, or waits.
+async fn elsewhere(db: &Db, policy: &Policy, hands: Hands<'_>, message: &Message, why: &str) -> Result<bool, Error> {
+    for next in route::others(message) {
+        let stopped: i64 = db.query(sql::GATEWAY_STOPPED).bind(next).scalar().await?;
+        if stopped > 0 || hands.gateway(next).is_none() {
+            continue;
+        }
+        let permit = permit::<Reroute>(policy, message)?;
+        let mut tx = db.begin(&permit).await?;
+        changed(tx.write(sql::REROUTE).bind(&message.id).bind(next).bind(message.gateway.as_str()).execute().await?)?;
+        let now = tx.now();
+        tx.query(sql::JOB_AGAIN).bind(&message.id).bind(now).bind(next).execute().await?;
+        tx.commit(permit, Detail::ok().with("gateway", message.gateway.as_str()).with("next", next).because(why)).await?;
+        return Ok(true);
+    }
+    Ok(false)
 }
 
 /// How long a message rests after so many attempts that sent nothing.
@@ -206,25 +238,44 @@ pub async fn run(db: Db, app: App, warden: &dyn Warden, stop: CancellationToken)
     work(&db, &app.policy, Hands { gateways: &gateways, warden }, &app.work, &stop).await;
 }
 
-/// Works until `stop`, then finishes what is in hand. `wake` says that there may be work.
+/// Works until `stop`, then finishes what is in hand. `wake` says that there may be work. Each gateway has lanes of its own, so
+/// that a slow one holds up no other.
 pub async fn work(db: &Db, policy: &Policy, hands: Hands<'_>, wake: &Notify, stop: &CancellationToken) {
     // Everything is driven together by this one future: a lane that holds the database's writer is never left unpolled
     // while another waits for it.
-    let (jobs, queue) = mpsc::channel(PARALLEL_MAX);
-    let queue = Mutex::new(queue);
-    let lanes = (0..PARALLEL_MAX).map(|_| lane(db, policy, hands, &queue, stop));
-    tokio::join!(dispatch(db, jobs, wake, stop), join_all(lanes));
+    let mut names: Vec<&'static str> = hands.gateways.iter().map(|gateway| gateway.name()).collect();
+    names.truncate(route::GATEWAYS_MAX);
+    let wakes: Vec<Notify> = names.iter().map(|_| Notify::new()).chain([Notify::new()]).collect();
+    let works = names.iter().map(|name| Some(*name)).chain([None]).zip(&wakes).map(|(own, wake)| {
+        let names = &names;
+        async move {
+            let (jobs, queue) = mpsc::channel(PARALLEL_MAX);
+            let queue = Mutex::new(queue);
+            let lanes = (0..PARALLEL_MAX).map(|_| lane(db, policy, hands, &queue, stop));
+            tokio::join!(dispatch(db, own, names, jobs, (wake, stop)), join_all(lanes));
+        }
+    });
+    let waking = async {
+        while !stop.is_cancelled() {
+            tokio::select! {
+                () = wake.notified() => wakes.iter().for_each(Notify::notify_one),
+                () = stop.cancelled() => {}
+            }
+        }
+    };
+    tokio::join!(waking, join_all(works));
 }
 
-async fn dispatch(db: &Db, jobs: mpsc::Sender<Claimed>, wake: &Notify, stop: &CancellationToken) {
+/// Hands due jobs of one gateway to its lanes; without `own`, those of gateways that are not there.
+async fn dispatch(db: &Db, own: Option<&str>, names: &[&str], jobs: mpsc::Sender<Claimed>, (wake, stop): (&Notify, &CancellationToken)) {
     while !stop.is_cancelled() {
         // What cannot be attempted now is not claimed, or it would wait for its lease to run out.
         let waits = db.in_doubt() || db.restraint() == Some(Restraint::Sends);
-        let claimed = if waits { Vec::new() } else { claim(db, jobs.capacity()).await.unwrap_or_else(none_for_now) };
+        let claimed = if waits { Vec::new() } else { claim(db, own, names, jobs.capacity()).await.unwrap_or_else(none_for_now) };
         if claimed.is_empty() {
             tokio::select! {
-                () = wake.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
+                () = wake.notified(), if own.is_some() => {}
+                () = tokio::time::sleep(if own.is_some() { POLL } else { ELSEWHERE_POLL }) => {}
                 () = stop.cancelled() => {}
             }
             continue;
@@ -246,9 +297,15 @@ fn none_for_now(error: DbError) -> Vec<Claimed> {
     Vec::new()
 }
 
-async fn claim(db: &Db, room: usize) -> Result<Vec<Claimed>, DbError> {
+async fn claim(db: &Db, own: Option<&str>, names: &[&str], room: usize) -> Result<Vec<Claimed>, DbError> {
     let now = db.clock().now();
-    let mut due: Vec<Claimed> = db.query(sql::DUE).bind(now).all().await?;
+    let mut due: Vec<Claimed> = match own {
+        Some(own) => db.query(sql::DUE).bind(now).bind(own).all().await?,
+        None => {
+            let query = db.query(sql::DUE_ELSEWHERE).bind(now);
+            (0..route::GATEWAYS_MAX).fold(query, |query, n| query.bind(names.get(n).copied().unwrap_or_default())).all().await?
+        }
+    };
     due.truncate(room);
     if due.is_empty() {
         return Ok(due);
@@ -289,6 +346,7 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &Mes
     let gateway = hands.gateway(&message.gateway);
     match (step(state, gateway.is_some()), gateway) {
         (Step::Close, _) | (Step::Attempt, None) => close(db, id).await,
+        (Step::End(_), None) if state == State::Queued && elsewhere(db, policy, hands, &message, "no_gateway").await? => Ok(()),
         (Step::End(ending), _) => settle(db, permit(policy, &message)?, &message, state, &ending).await,
         (Step::Attempt, Some(gateway)) => {
             let mut outgoing = match open(db, &message).await {
@@ -303,6 +361,8 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &Mes
             match attempt(db, permit(policy, &message)?, &message, hands.warden).await? {
                 Verdict::Never(reason) => settle(db, permit(policy, &message)?, &message, state, &Ending::rejected(reason)).await,
                 Verdict::Wait { until } => rest(db, id, until).await,
+                Verdict::Stopped if elsewhere(db, policy, hands, &message, "gateway_stopped").await? => Ok(()),
+                Verdict::Stopped => rest(db, id, db.clock().now() + STOPPED_FOR).await,
                 Verdict::Go { until } => {
                     outgoing.valid_secs = until.map(|until| u32::try_from((until - db.clock().now()) / SECOND).unwrap_or(1).max(1));
                     message.attempts += 1;
@@ -353,8 +413,11 @@ async fn record_once(db: &Db, policy: &Policy, message: &Message, attempted: &At
     let ending = match attempted {
         Attempted::Accepted { provider_id } => Ending::accepted(provider_id),
         Attempted::Unknown { reason } => Ending::unknown(reason),
-        Attempted::Rejected { reason } => Ending::rejected(reason),
-        Attempted::Later { reason } if attempts < ATTEMPTS_MAX => return again(db, permit(policy, message)?, message, reason, attempts).await,
+        Attempted::Rejected { reason } => match route::untried(message).filter(|_| route::is_gateways_fault(reason)) {
+            Some(hop) if attempts < ATTEMPTS_MAX => return again(db, permit(policy, message)?, message, reason, hop).await,
+            _ => Ending::rejected(reason),
+        },
+        Attempted::Later { reason } if attempts < ATTEMPTS_MAX => return again(db, permit(policy, message)?, message, reason, route::hop(message)).await,
         Attempted::Later { reason } => Ending::rejected(reason),
         Attempted::OptedOut { reason } => {
             halt = status::stop_of(db, message).await?;
@@ -367,7 +430,7 @@ async fn record_once(db: &Db, policy: &Policy, message: &Message, attempted: &At
 /// Gives a job back until `until`: nothing was attempted.
 async fn rest(db: &Db, id: &MessageId, until: Micros) -> Result<(), Error> {
     let mut chore = db.chore(Chore::Job).await?;
-    chore.query(sql::JOB_AGAIN).bind(id).bind(until).execute().await?;
+    chore.query(sql::JOB_REST).bind(id).bind(until).execute().await?;
     Ok(chore.commit().await?)
 }
 

@@ -67,7 +67,8 @@ impl Poster {
 }
 
 /// What an answer's status says about the notice.
-fn meaning(status: StatusCode) -> Told {
+#[must_use]
+pub fn meaning(status: StatusCode) -> Told {
     match status {
         status if status.is_success() => Told::Done,
         StatusCode::GONE => Told::Never("gone"),
@@ -78,7 +79,8 @@ fn meaning(status: StatusCode) -> Told {
 }
 
 /// The value of `webhook-signature`.
-fn sign(key: &hmac::Key, id: &str, timestamp: &str, body: &str) -> String {
+#[must_use]
+pub fn sign(key: &hmac::Key, id: &str, timestamp: &str, body: &str) -> String {
     let tag = hmac::sign(key, format!("{id}.{timestamp}.{body}").as_bytes());
     format!("v1,{}", STANDARD.encode(tag.as_ref()))
 }

@@ -163,3 +163,17 @@ addEventListener("keydown", (event) => {
   const search = document.querySelector('main input[type="search"]');
   if (search) { event.preventDefault(); search.focus(); }
 });
+
+// A campaign that runs says how far it is; without this its page is read again by hand.
+for (const box of all("[data-live]")) {
+  const source = new EventSource(box.dataset.live);
+  source.addEventListener("progress", ({ data }) => {
+    const { progress, counts } = JSON.parse(data);
+    box.querySelector("progress").value = progress;
+    for (const [name, n] of Object.entries({ progress, ...counts })) {
+      const place = box.querySelector(`[data-of="${name}"]`);
+      if (place) place.textContent = n;
+    }
+  });
+  source.addEventListener("end", () => { source.close(); location.reload(); });
+}

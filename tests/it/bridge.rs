@@ -122,7 +122,7 @@ async fn until(app: &TestApp, id: &str, state: &str) -> Option<String> {
 async fn a_message_goes_by_the_telephone_and_what_it_does_not_say_is_unknown() {
     with_phone(async |app, bridge| {
         let person = app.person(&[Role::Messaging]).await;
-        let phone = Phone::set_up(&app.app.config).expect("a client").expect("a bridge");
+        let phone = Phone::set_up(&app.app.db, &app.app.config).expect("a client").expect("a bridge");
         let sent = send(&person, "hello").await;
         assert_eq!(until(app, &sent, "accepted").await, None);
         person.get(&format!("/messages/{sent}")).await.expect(200).says("Phone bridge");
@@ -188,7 +188,7 @@ async fn what_comes_in_by_the_telephone_is_kept_once_and_a_stop_is_obeyed() {
     with_phone(async |app, bridge| {
         let inbox = |number: &str, body: &str| json!({"type": "inbox", "number": number, "body": body});
         bridge.rows(&[inbox("(415) 555-2671", "STOP"), inbox("+14155552672", "hello"), inbox("ACME", "buy")]);
-        let phone = Phone::set_up(&app.app.config).expect("a client").expect("a bridge");
+        let phone = Phone::set_up(&app.app.db, &app.app.config).expect("a client").expect("a bridge");
         for _ in 0..2 {
             // As after a restart: from the first row.
             phone::round(&app.app, &phone, &mut 0).await.expect("asks");
@@ -199,6 +199,30 @@ async fn what_comes_in_by_the_telephone_is_kept_once_and_a_stop_is_obeyed() {
         let refused = person.post("/messages", &[("to", TO), ("text", "x")]).await;
         assert_eq!(refused.status.as_u16(), 422);
         assert_eq!(bridge.calls(), 0);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_administrator_gives_the_bridge_a_new_key_that_nobody_sees() {
+    with_phone(async |app, bridge| {
+        let (admin, person) = (app.person(&[Role::Admin]).await, app.person(&[Role::Messaging]).await);
+        let health = async |key: &str| {
+            let client = countersign::client::new(Duration::from_secs(10), 0).expect("a client");
+            let answer = client.get(format!("http://{}/v1/health", bridge.address)).header("x-api-key", key).send().await.expect("answers");
+            answer.status().as_u16()
+        };
+        let old = fs::read_to_string(bridge.folder.path().join("key")).expect("reads");
+        assert_eq!(health(&old).await, 200);
+        admin.post("/admin/gateways/phone/rotate", &[("version", "0")]).await.expect(303);
+        let sent = send(&person, "hello").await;
+        assert_eq!(until(app, &sent, "accepted").await, None);
+        assert_eq!(health(&old).await, 401, "from the first use of the new one the old one counts no more");
+        // And by the one it knows now, once more.
+        admin.post("/admin/gateways/phone/rotate", &[("version", "1")]).await.expect(303);
+        let again = send(&person, "again").await;
+        assert_eq!(until(app, &again, "accepted").await, None);
+        assert_eq!(app.db_actions().await.iter().filter(|a| *a == "gateway.secret ok").count(), 2);
     })
     .await;
 }

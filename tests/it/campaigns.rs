@@ -1,6 +1,7 @@
 //! Campaigns: written by one, approved by another, sent as approved, within hours, once; and what each end is told.
 
 mod killed;
+mod written;
 
 use countersign::campaigns::engine::{Allowances, round};
 use countersign::core::clock::{Clock, HOUR};

@@ -367,12 +367,15 @@ async fn the_document_tells_of_the_key_on_every_route_that_takes_one() {
         taking.sort_unstable();
         let assess = ["comments", "records"].map(|of| format!("/api/v1/assessments/{{id}}/objectives/{{name}}/{of}"));
         let more = [
+            "/api/v1/campaigns",
             "/api/v1/contact-lists",
             "/api/v1/contacts",
             "/api/v1/evidence",
             "/api/v1/evidence/{id}/versions",
             "/api/v1/messages",
+            "/api/v1/segments",
             "/api/v1/systems",
+            "/api/v1/templates",
             "/api/v1/tokens",
             "/api/v1/users",
         ];

@@ -19,6 +19,8 @@ const ORDER: &[&[&str]] = &[
     &["sinks", "stamp"],
     &["http"],
     &["identity", "witness"],
+    // `contacts` and `messages` have webhooks told.
+    &["webhooks"],
     // `messages` asks `contacts` whether a number may be written to.
     &["contacts"],
     // `messages` hands a text to an intake that is open.
@@ -140,9 +142,10 @@ const NAMED: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["core"]),
     ("Permit {", &["policy"]),
     ("AssertSqlSafe", &["store"]),
-    ("std::process::Command", &["vault"]),
+    ("std::process::Command", &["config", "vault"]),
     ("tokio::process", &[]),
-    ("Command::new(", &["vault"]),
+    // A program that gives or wraps a secret, as its arguments stand: no shell.
+    ("Command::new(", &["config", "vault"]),
     (".db.store()", &["app", "cli", "db", "operate", "trail"]),
 ];
 

@@ -59,6 +59,8 @@ impl Hit {
 struct State {
     answers: Mutex<VecDeque<HookAnswer>>,
     done: Mutex<Vec<String>>,
+    /// Secrets that this side holds beside the one of the settings.
+    more: Mutex<Vec<String>>,
     hits: watch::Sender<Vec<Hit>>,
     /// Bytes of a huge body that went out before the client had enough.
     swallowed: watch::Sender<Option<usize>>,
@@ -103,6 +105,16 @@ impl FakeHooks {
         ]
     }
 
+    /// The address here.
+    pub fn address(&self) -> String {
+        format!("http://127.0.0.1:{}/told", self.port)
+    }
+
+    /// From now on only this secret, and that of the settings, are right.
+    pub fn holds(&self, secret: &str) {
+        *self.state.more.lock().expect("one at a time") = vec![secret.to_owned()];
+    }
+
     /// Answers like this next, in this order.
     pub fn answer(&self, answers: &[HookAnswer]) {
         self.state.answers.lock().expect("one at a time").extend(answers);
@@ -137,8 +149,8 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(block.map(|b| b ^ 0x5c)).chain_update(inner).finalize().to_vec()
 }
 
-fn verified(id: &str, timestamp: &str, signature: &str, body: &str) -> bool {
-    let key = STANDARD.decode(SECRET.trim_start_matches("whsec_")).expect("base64");
+fn verified(secret: &str, id: &str, timestamp: &str, signature: &str, body: &str) -> bool {
+    let key = STANDARD.decode(secret.trim_start_matches("whsec_")).expect("base64");
     let right = STANDARD.encode(hmac(&key, format!("{id}.{timestamp}.{body}").as_bytes()));
     signature.split(' ').any(|one| one.strip_prefix("v1,") == Some(right.as_str()))
 }
@@ -162,7 +174,8 @@ async fn answer(state: Arc<State>, mut stream: TcpStream) -> Option<()> {
     }
     let body = String::from_utf8_lossy(&bytes[head_end..]).into_owned();
     let (id, timestamp) = (header("webhook-id"), header("webhook-timestamp"));
-    let verified = verified(&id, &timestamp, &header("webhook-signature"), &body);
+    let secrets: Vec<String> = state.more.lock().expect("one at a time").iter().cloned().chain([SECRET.to_owned()]).collect();
+    let verified = secrets.iter().any(|secret| verified(secret, &id, &timestamp, &header("webhook-signature"), &body));
     let replayed = state.done.lock().expect("one at a time").contains(&id);
     let line = head.lines().next().unwrap_or_default().trim_end_matches(" HTTP/1.1").to_owned();
     let how = if verified { state.answers.lock().expect("one at a time").pop_front().unwrap_or(HookAnswer::Status(200)) } else { HookAnswer::Status(401) };

@@ -2,6 +2,7 @@
 
 pub mod app;
 pub mod google;
+pub mod handset;
 pub mod hooks;
 pub mod person;
 pub mod reply;

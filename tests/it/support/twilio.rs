@@ -18,7 +18,7 @@ pub const SID: &str = "AC00112233445566778899aabbccddeeff";
 pub const TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub const FROM: &str = "+15005550006";
 /// Bytes that no client should swallow.
-const HUGE_BYTES: usize = 3 << 30;
+pub(super) const HUGE_BYTES: usize = 3 << 30;
 
 /// How the next message is answered, once each; then as [`Does::Accepts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -199,7 +199,7 @@ async fn tell(accepted: &Accepted, status: &str, code: &str) -> Option<u16> {
     Some(answer.status().as_u16())
 }
 
-async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
+pub(super) async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     let mut bytes = Vec::new();
     let end = loop {
         if let Some(at) = bytes.windows(4).position(|w| w == b"\r\n\r\n") {
@@ -219,13 +219,13 @@ async fn read(stream: &mut TcpStream) -> Option<(String, String)> {
     Some((head, String::from_utf8_lossy(&bytes[end..]).into_owned()))
 }
 
-async fn say(stream: &mut TcpStream, status: &str, body: &str) -> Option<()> {
+pub(super) async fn say(stream: &mut TcpStream, status: &str, body: &str) -> Option<()> {
     let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len());
     stream.write_all(head.as_bytes()).await.ok()?;
     stream.shutdown().await.ok()
 }
 
-fn reset(stream: &TcpStream) {
+pub(super) fn reset(stream: &TcpStream) {
     let _ = stream.set_zero_linger();
 }
 

@@ -1,0 +1,18 @@
+-- Segments: contacts that a filter fits, whoever they are when it is asked. A filter is never changed; another is another segment.
+
+create table segment (
+  id text not null primary key,
+  name text not null,
+  name_fold text not null,
+  sealed bytea not null,
+  author_id text not null references person (id),
+  made_at bigint not null,
+  last_audit_id text not null references audit_event (id) deferrable initially deferred
+);
+create unique index segment_name on segment (name_fold);
+create index segment_author on segment (author_id);
+create index segment_last_audit on segment (last_audit_id);
+
+create trigger segment_audit_update before update on segment for each row execute function audit_refuse();
+create trigger segment_audit_delete before delete on segment for each row execute function audit_refuse();
+create trigger segment_audit_truncate before truncate on segment for each statement execute function audit_refuse();
