@@ -1,7 +1,7 @@
 # Webhooks: who is told outside of what becomes of messages.
 
 webhooks-title = Webhooks
-webhooks-lead = Addresses that are told what becomes of messages, signed as Standard Webhooks has it. They hear ids and codes, and numbers and texts only where you say so.
+webhooks-lead = Addresses that are told what becomes of messages, signed as Standard Webhooks has it. They hear ids and codes, and numbers and texts only where somebody who may read them says so.
 webhooks-none-title = No webhook
 webhooks-none = Nobody outside is told anything.
 webhooks-link = Webhooks
@@ -17,6 +17,7 @@ webhook-event-message-unknown = Nobody can say whether a message was sent
 webhook-event-message-received = A message came in
 webhook-event-contact-opted-out = A number wants no more messages
 webhook-with-text = Numbers and texts too
+webhook-tell-texts = Tell it numbers and texts too
 webhook-state = State
 webhook-made-by = Made by
 webhook-facts = Facts
@@ -35,6 +36,7 @@ webhook-secret-done = I have kept it
 error-webhook-name = Give a name of at most 100 characters
 error-webhook-url = Give an https address outside of this house; the settings name networks that may be reached beside
 error-webhook-events = Tick at least one event
+flash-text-webhook-texts = From now on it is told numbers and texts too.
 flash-text-webhook-stopped = The webhook is stopped. It hears nothing that happens from now on.
 flash-text-webhook-started = The webhook goes on.
 notice-webhook-stopped = A webhook of yours took nothing for days and was stopped
@@ -43,5 +45,6 @@ mail-webhook-stopped-text = The webhook “{ $webhook }” took nothing for days
 action-webhook-list = See webhooks
 action-webhook-create = Make a webhook
 action-webhook-rotate = Give a webhook another secret
+action-webhook-texts = Have a webhook told numbers and texts
 action-webhook-switch = Stop or start a webhook
 action-webhook-give-up = Webhook stopped after days without success

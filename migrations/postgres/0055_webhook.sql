@@ -33,7 +33,7 @@ create table webhook_delivery (
   failed text,
   primary key (webhook_id, event_id)
 );
-create index webhook_delivery_due on webhook_delivery (due_at) where done_at is null;
+create index webhook_delivery_due on webhook_delivery (webhook_id, due_at) where done_at is null;
 create index webhook_delivery_done on webhook_delivery (done_at);
 
 create trigger webhook_audit_update before update on webhook for each row

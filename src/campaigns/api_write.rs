@@ -15,7 +15,7 @@ use super::{
     Campaign, Create, Edit, Error, LISTS_MAX, MakeTemplate, NAME_CHARS_MAX, New, NextTemplate, Origin, PER_MINUTE_MAX, See, Template, create_once,
     create_template_once, edit, find, next_template, template, template_of, templates,
 };
-use crate::core::id::TemplateId;
+use crate::core::id::{CampaignId, TemplateId};
 use crate::core::text::Line;
 use crate::http::etag::{both, seen, tagged};
 use crate::http::openapi::Problem;
@@ -235,6 +235,12 @@ async fn post_campaign(Signed { ctx, person }: Signed, request: Request) -> Answ
     let key = http::repeat::key(&ctx, &person, CAMPAIGNS, request.headers())?;
     let Json(body) = Json::<NewCampaign>::from_request(request, &ctx.app).await?;
     let repeat = key.map(|key| key.with(&ctx.app.db, &body)).transpose()?;
+    // What comes again is known as that before anything is held against how things stand now.
+    if let Some(repeat) = &repeat
+        && let Some(made) = repeat.look::<CampaignId>(&ctx.app.db).await?
+    {
+        return Ok(tagged(created(&format!("{CAMPAIGNS}/{made}"), VersionOf { id: made.to_string(), version: 1 }, true), 1));
+    }
     let new = read(&ctx, None, &body).await?;
     let Once { answer, again } = create_once(&ctx.app.db, permit, &person, &new, repeat.as_ref()).await?;
     Ok(tagged(created(&format!("{CAMPAIGNS}/{answer}"), VersionOf { id: answer.to_string(), version: 1 }, again), 1))

@@ -1,7 +1,7 @@
 //! What a gateway is shown: sealed here by an administrator, or else as the settings give it.
 //! Must stay true: it is read anew for each use, so that a change counts at once and on every node; it is never shown again.
 
-use super::gateway::Stored;
+use super::gateway::{Attempted, Stored};
 use super::{Error, SetSecret, Switch, sql};
 use crate::config::Secret;
 use crate::core::fault::{Context as _, Fault};
@@ -34,14 +34,17 @@ impl Credential {
         Self { db: db.clone(), gateway, set }
     }
 
-    /// As it is now; none when there is none, or it cannot be opened.
-    pub async fn read(&self) -> Option<Secret> {
+    /// As it is now.
+    ///
+    /// # Errors
+    /// What becomes of an attempt without it: there is none, or it cannot be read now, which may be otherwise another time.
+    pub async fn shown(&self) -> Result<Secret, Attempted> {
         match sealed(&self.db, self.gateway).await {
-            Ok(Some(secret)) => Some(secret),
-            Ok(None) => self.set.clone(),
+            Ok(Some(secret)) => Ok(secret),
+            Ok(None) => self.set.clone().ok_or_else(|| Attempted::Rejected { reason: "no_credential".into() }),
             Err(fault) => {
                 tracing::error!(gateway = self.gateway, fault = fault.chain(), "what a gateway is shown cannot be read");
-                None
+                Err(Attempted::Later { reason: "credential_unread".into() })
             }
         }
     }

@@ -94,6 +94,10 @@ pub trait Gateway: Send + Sync + std::fmt::Debug {
     fn name(&self) -> &'static str;
     /// Hands one message over, once.
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted>;
+    /// Between two turns, at least.
+    fn gap(&self) -> Duration {
+        Duration::ZERO
+    }
     /// Does it find a message by our own id, so that it can mean no other?
     fn knows_ours(&self) -> bool {
         false
@@ -219,7 +223,8 @@ pub async fn stored(db: &Db, name: &str) -> Result<Stored, Fault> {
 /// Gives turns no closer than its gap.
 #[derive(Debug)]
 pub struct Pace {
-    gap: Duration,
+    /// Between two turns.
+    pub gap: Duration,
     next: Mutex<Instant>,
 }
 

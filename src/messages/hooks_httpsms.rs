@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::gateway::HTTPSMS;
-use super::hooks_smsgate::{code, header, refused, take_in};
+use super::hooks_smsgate::{code, header, may_lift, refused, take_in, word};
 use super::inbound::{Incoming, Told};
 use crate::core::clock::SECOND;
 use crate::core::id::MessageId;
@@ -67,6 +67,8 @@ struct Received {
     owner: String,
     contact: String,
     content: String,
+    #[serde(default)]
+    timestamp: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -121,12 +123,13 @@ async fn post_httpsms(State(app): State<App>, ctx: Ctx, request: Request) -> Ans
             let received: Received = http::json::parse(data.as_bytes())?;
             let number = Number::parse_of(&received.contact, app.config.default_region.as_deref(), Kinds { voip: true }).ok();
             let from = number.as_ref().map_or(received.contact.as_str(), Number::e164);
-            let provider_id = code(&received.message_id);
+            let provider_id = word(&received.message_id);
+            let may_lift = may_lift(received.timestamp.as_deref().unwrap_or_default(), ctx.now());
             if received.owner != settings.sender {
                 return Err(refused());
             }
             let (to, text) = (received.owner.as_str(), received.content.as_str());
-            return take_in(&app, &ctx, &Incoming { gateway: HTTPSMS, provider_id: &provider_id, from, to, text, wish: None, may_lift: true }).await;
+            return take_in(&app, &ctx, &Incoming { gateway: HTTPSMS, provider_id: &provider_id, from, to, text, wish: None, may_lift }).await;
         }
         "message.phone.sending" => "sending",
         "message.phone.sent" => "sent",

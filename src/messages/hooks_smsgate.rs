@@ -14,7 +14,7 @@ use super::hooks::actor;
 use super::inbound::{self, Incoming, Told};
 use super::web::told;
 use crate::contacts;
-use crate::core::clock::SECOND;
+use crate::core::clock::{MINUTE, Micros, SECOND};
 use crate::core::id::MessageId;
 use crate::core::number::{Kinds, Number};
 use crate::http::{self, Answer, App, Ctx, Routes, Rule};
@@ -25,6 +25,10 @@ pub const HOOK: &str = "/hooks/smsgate";
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Seconds that the sender's clock and ours may differ, and that a request may be old.
 const SKEW_SECS: i64 = 300;
+/// A message lifts a stop only so shortly after it was said.
+const LIFTS_WITHIN: Micros = 2 * MINUTE;
+/// Digits of a code.
+const DIGITS_MAX: usize = 4;
 
 pub(super) fn routes() -> Routes {
     Routes::new().post(HOOK, Rule::Public, post_smsgate)
@@ -66,9 +70,20 @@ pub(super) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// A gateway's code: short, plain and never a value of somebody's.
-pub(super) fn code(text: &str) -> String {
+/// A gateway's word: short and plain.
+pub(super) fn word(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '_' }).take(32).collect()
+}
+
+/// A gateway's code: a word that holds nobody's number.
+pub(super) fn code(text: &str) -> String {
+    let has_number = text.chars().filter(char::is_ascii_digit).count() > DIGITS_MAX;
+    word(text).chars().map(|c| if has_number && c.is_ascii_digit() { '_' } else { c }).collect()
+}
+
+/// May what was said then lift a stop? Events come again for days, and an old START lifts no newer STOP.
+pub(super) fn may_lift(said_at: &str, now: Micros) -> bool {
+    said_at.parse::<jiff::Timestamp>().is_ok_and(|at| at.as_microsecond().abs_diff(now) <= LIFTS_WITHIN.unsigned_abs())
 }
 
 /// Is this the signature of `body` sent in the second `timestamp`?
@@ -117,9 +132,10 @@ async fn received(app: &App, ctx: &Ctx, device: &str, received: Received) -> Ans
     let from = number.as_ref().map_or(received.sender.as_str(), Number::e164);
     // Its own ids of what comes in are short hashes that come again: told apart by when and from whom, which only the index says.
     let whom = contacts::index_of(&app.db, &format!("{device} {from}"));
-    let provider_id = format!("{}:{}:{}", code(&received.message_id), code(&received.received_at), whom.get(..16).unwrap_or(&whom));
+    let provider_id = format!("{}:{}:{}", word(&received.message_id), word(&received.received_at), whom.get(..16).unwrap_or(&whom));
     let to = received.recipient.as_deref().unwrap_or(SMSGATE);
-    take_in(app, ctx, &Incoming { gateway: SMSGATE, provider_id: &provider_id, from, to, text: &received.message, wish: None, may_lift: true }).await
+    let may_lift = may_lift(&received.received_at, ctx.now());
+    take_in(app, ctx, &Incoming { gateway: SMSGATE, provider_id: &provider_id, from, to, text: &received.message, wish: None, may_lift }).await
 }
 
 /// Keeps what came in, and answers.
@@ -161,5 +177,21 @@ mod tests {
     fn a_code_says_nothing_of_anybody() {
         assert_eq!(code("Generic failure: \u{1F600}"), "generic_failure___");
         assert_eq!(code(&"x".repeat(99)).len(), 32);
+        assert_eq!((code("error 30003 of +14155552671"), code("code 1234")), ("error_______of_____________".into(), "code_1234".into()));
+    }
+
+    #[test]
+    fn only_what_was_said_just_now_lifts_a_stop() {
+        let now = 1_768_478_400 * SECOND;
+        for (said_at, lifts) in [
+            ("2026-01-15T12:00:00.000+00:00", true),
+            ("2026-01-15T13:58:30+02:00", true),
+            ("2026-01-15T11:57:59Z", false),
+            ("2026-01-14T12:00:00Z", false),
+            ("", false),
+            ("yesterday", false),
+        ] {
+            assert_eq!(may_lift(said_at, now), lifts, "{said_at}");
+        }
     }
 }

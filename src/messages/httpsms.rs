@@ -74,15 +74,18 @@ impl HttpSms {
         Ok(Some(Self { client: client::with_connect(CONNECT_MAX, TRY_MAX, 0)?, settings, key, pace }))
     }
 
-    async fn showing_key(&self, request: RequestBuilder) -> Option<RequestBuilder> {
-        Some(request.header("x-api-key", self.key.read().await?.expose()))
+    async fn showing_key(&self, request: RequestBuilder) -> Result<RequestBuilder, Attempted> {
+        Ok(request.header("x-api-key", self.key.shown().await?.expose()))
     }
 
     async fn post(&self, message: Outgoing) -> Attempted {
         let id = message.message.to_string();
         let order = Order { from: &self.settings.sender, to: &message.to, content: &message.text, request_id: &id };
         let request = self.client.post(format!("{}/v1/messages/send", self.settings.url)).json(&order);
-        let Some(request) = self.showing_key(request).await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let request = match self.showing_key(request).await {
+            Ok(request) => request,
+            Err(attempted) => return attempted,
+        };
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Attempted::Later { reason: "no_connection".into() },
@@ -107,7 +110,7 @@ impl HttpSms {
     async fn list(&self, sought: &Sought) -> Option<Vec<Found>> {
         let query = [("owner", self.settings.sender.as_str()), ("contact", sought.to.as_str()), ("limit", "20"), ("skip", "0")];
         let query = serde_urlencoded::to_string(query).ok()?;
-        let request = self.showing_key(self.client.get(format!("{}/v1/messages?{query}", self.settings.url))).await?;
+        let request = self.showing_key(self.client.get(format!("{}/v1/messages?{query}", self.settings.url))).await.ok()?;
         let answer = request.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
         let list: List = serde_json::from_slice(&client::read(answer, LIST_BYTES_MAX).await?).ok()?;
         let is_whole = list.data.len() < LIST_MAX;
@@ -143,6 +146,10 @@ impl Gateway for HttpSms {
 
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted> {
         Box::pin(self.post(message))
+    }
+
+    fn gap(&self) -> Duration {
+        self.pace.gap
     }
 
     fn knows_ours(&self) -> bool {

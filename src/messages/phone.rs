@@ -100,20 +100,20 @@ impl Phone {
         Ok(Some(Self { client: client::with_connect(CONNECT_MAX, TRY_MAX, 0)?, settings, key, pace: Pace::new(GAP) }))
     }
 
-    async fn showing_key(&self, request: RequestBuilder) -> Option<RequestBuilder> {
-        Some(request.header("x-api-key", self.key.read().await?.expose()))
+    async fn showing_key(&self, request: RequestBuilder) -> Result<RequestBuilder, Attempted> {
+        Ok(request.header("x-api-key", self.key.shown().await?.expose()))
     }
 
     /// Gives the bridge its next key, which counts there from its first use on. False when it did not say that it took it.
     pub async fn rekey(&self, next: &Secret) -> bool {
         let request = self.client.post(format!("{}/v1/key", self.settings.url)).json(&serde_json::json!({ "key": next.expose() }));
-        let Some(request) = self.showing_key(request).await else { return false };
+        let Ok(request) = self.showing_key(request).await else { return false };
         request.send().await.is_ok_and(|answer| answer.status() == StatusCode::NO_CONTENT)
     }
 
     /// How the bridge says that it does, as it says it; none when it says nothing.
     pub async fn health(&self) -> Option<serde_json::Value> {
-        let request = self.showing_key(self.client.get(format!("{}/v1/health", self.settings.url))).await?;
+        let request = self.showing_key(self.client.get(format!("{}/v1/health", self.settings.url))).await.ok()?;
         let answer = request.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
         serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok()
     }
@@ -122,7 +122,10 @@ impl Phone {
         let id = message.message.to_string();
         let valid_secs = message.valid_secs.unwrap_or(VALID_SECS).clamp(1, VALID_SECS);
         let request = self.client.post(format!("{}/v1/messages", self.settings.url)).header("idempotency-key", &id);
-        let Some(request) = self.showing_key(request).await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let request = match self.showing_key(request).await {
+            Ok(request) => request,
+            Err(attempted) => return attempted,
+        };
         let answer = match request.json(&Order { to: &message.to, text: &message.text, valid_secs }).send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Attempted::Later { reason: "no_connection".into() },
@@ -168,7 +171,7 @@ impl Phone {
     /// What the bridge says of a message: nothing at all, that it knows none, or how it stands.
     async fn said(&self, id: &str) -> Option<Option<Said>> {
         let request = self.client.get(format!("{}/v1/messages/{id}", self.settings.url));
-        let answer = self.showing_key(request).await?.send().await.ok()?;
+        let answer = self.showing_key(request).await.ok()?.send().await.ok()?;
         match answer.status() {
             StatusCode::OK => serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok().map(Some),
             StatusCode::NOT_FOUND => {
@@ -182,7 +185,7 @@ impl Phone {
 
     async fn inbox(&self, since: i64) -> Option<Inbox> {
         let request = self.client.get(format!("{}/v1/inbox?since={since}", self.settings.url));
-        let answer = self.showing_key(request).await?.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
+        let answer = self.showing_key(request).await.ok()?.send().await.ok().filter(|answer| answer.status() == StatusCode::OK)?;
         serde_json::from_slice(&client::read(answer, ANSWER_BYTES_MAX).await?).ok()
     }
 }
@@ -204,6 +207,10 @@ impl Gateway for Phone {
 
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted> {
         Box::pin(self.post(message))
+    }
+
+    fn gap(&self) -> Duration {
+        GAP
     }
 
     fn knows_ours(&self) -> bool {

@@ -30,7 +30,7 @@ enum Whom {
     Region(String),
     /// Numbers that begin so, such as `+49`.
     Prefix(String),
-    /// What goes out on a channel: `sms` or `whatsapp`.
+    /// What goes out on a channel: `sms`.
     Channel(String),
 }
 
@@ -109,7 +109,7 @@ impl Whom {
         }
         match text {
             "*" => Some(Self::Everybody),
-            "sms" | "whatsapp" => Some(Self::Channel(text.to_owned())),
+            "sms" => Some(Self::Channel(text.to_owned())),
             region if region.len() == 2 && is_region(&region.to_ascii_uppercase()) => Some(Self::Region(region.to_ascii_uppercase())),
             _ => None,
         }
@@ -156,7 +156,7 @@ pub async fn set(db: &Db, permit: Permit<SetRules>, author: &PersonId, rules: &s
 }
 
 /// The gateways that a message to this number leaves by, apart by blanks, by the rules in force; the first that is set up when
-/// there are none. None when there is no gateway: then it is held.
+/// there are none. None when no rule fits, or there is no gateway: then it is held.
 ///
 /// # Errors
 /// When the database fails.
@@ -185,7 +185,8 @@ async fn pick(db: &Db, config: &Config, rules: Option<&Routing>, number: &Number
         }
         None => Vec::new(),
     };
-    if wanted.is_empty() {
+    // Where there are rules, what fits none leaves by none.
+    if rules.is_none() {
         wanted.extend(set_up.first());
     }
     let mut open = Vec::new();
@@ -267,7 +268,7 @@ mod tests {
         assert_eq!(rules.for_number("+447400123456", "GB", "sms"), ["sandbox"]);
         let some = Rules::parse("US: twilio").expect("rules");
         assert!(some.for_number("+447400123456", "GB", "sms").is_empty());
-        assert_eq!(Rules::parse("whatsapp: twilio").expect("rules").for_number("+1", "US", "whatsapp"), ["twilio"]);
+        assert_eq!(Rules::parse("sms: twilio").expect("rules").for_number("+1", "US", "sms"), ["twilio"]);
     }
 
     #[test]

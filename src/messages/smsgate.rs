@@ -78,8 +78,8 @@ impl SmsGate {
         Ok(Some(Self { client: client::with_connect(CONNECT_MAX, TRY_MAX, 0)?, settings, password, pace }))
     }
 
-    async fn signed_in(&self, request: RequestBuilder) -> Option<RequestBuilder> {
-        Some(request.basic_auth(&self.settings.username, Some(self.password.read().await?.expose())))
+    async fn signed_in(&self, request: RequestBuilder) -> Result<RequestBuilder, Attempted> {
+        Ok(request.basic_auth(&self.settings.username, Some(self.password.shown().await?.expose())))
     }
 
     async fn post(&self, message: Outgoing) -> Attempted {
@@ -95,7 +95,10 @@ impl SmsGate {
         };
         // The number was judged here; what the service thinks of it is of no interest.
         let request = self.client.post(format!("{}/messages?skipPhoneValidation=true", self.settings.url)).json(&order);
-        let Some(request) = self.signed_in(request).await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let request = match self.signed_in(request).await {
+            Ok(request) => request,
+            Err(attempted) => return attempted,
+        };
         let answer = match request.send().await {
             Ok(answer) => answer,
             Err(error) if error.is_connect() => return Attempted::Later { reason: "no_connection".into() },
@@ -114,11 +117,10 @@ impl SmsGate {
                 Known::Absent | Known::Unsaid => Attempted::Unknown { reason: "smsgate_409".into() },
             },
             StatusCode::TOO_MANY_REQUESTS => Attempted::Later { reason: "smsgate_busy".into() },
-            // Its queue is full, or something before it is tired: what it has says which.
+            // Its queue is full, or something before it is tired and may yet hand the message on: that it is not there now proves nothing.
             StatusCode::SERVICE_UNAVAILABLE => match self.ask(&id).await {
-                Known::Absent => Attempted::Later { reason: "smsgate_busy".into() },
                 Known::Stands(_) => Attempted::Accepted { provider_id: id },
-                Known::Unsaid => Attempted::Unknown { reason: "http_503".into() },
+                Known::Absent | Known::Unsaid => Attempted::Unknown { reason: "http_503".into() },
             },
             status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
                 Attempted::Rejected { reason: format!("smsgate_{}", status.as_u16()) }
@@ -135,7 +137,7 @@ impl SmsGate {
     }
 
     async fn ask(&self, id: &str) -> Known {
-        let Some(request) = self.signed_in(self.client.get(format!("{}/messages/{id}", self.settings.url))).await else { return Known::Unsaid };
+        let Ok(request) = self.signed_in(self.client.get(format!("{}/messages/{id}", self.settings.url))).await else { return Known::Unsaid };
         let Ok(answer) = request.send().await else { return Known::Unsaid };
         let status = answer.status();
         let Some(body) = client::read(answer, ANSWER_BYTES_MAX).await else { return Known::Unsaid };
@@ -169,6 +171,10 @@ impl Gateway for SmsGate {
 
     fn send(&self, message: Outgoing) -> BoxFuture<'_, Attempted> {
         Box::pin(self.post(message))
+    }
+
+    fn gap(&self) -> Duration {
+        self.pace.gap
     }
 
     fn knows_ours(&self) -> bool {

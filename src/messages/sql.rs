@@ -1,8 +1,7 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
 pub const INSERT: &str = "insert into message (id, author_id, gateway, number_sealed, text_sealed, number_ix, masked, state, reason, made_at, campaign_id, recipient_id, thread_id, answers, confirms, route, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $1)";
-pub const ATTEMPT: &str =
-    "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued'";
+pub const ATTEMPT: &str = "update message set state = 'sending', attempted_at = $3, attempts = attempts + 1, last_audit_id = $1 where id = $2 and state = 'queued' and gateway = $4 and attempts = $5";
 pub const SETTLE: &str = "update message set state = $3, reason = $4, provider_id = $5, ended_at = $6, last_audit_id = $1 where id = $2 and state = $7 and attempts = $8 and ended_at is null";
 
 /// A message as `Message` reads it.

@@ -104,7 +104,10 @@ impl Twilio {
             form.push(("StatusCallback", callback.as_str()));
         }
         let Ok(body) = serde_urlencoded::to_string(&form) else { return Attempted::Rejected { reason: "not_a_form".into() } };
-        let Some(token) = self.token.read().await else { return Attempted::Rejected { reason: "no_credential".into() } };
+        let token = match self.token.shown().await {
+            Ok(token) => token,
+            Err(attempted) => return attempted,
+        };
         let request = self.client.post(format!("{}{}", self.sends.api_url, self.messages())).basic_auth(&self.account_sid, Some(token.expose()));
         match request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded").body(body).send().await {
             Ok(answer) => {
@@ -126,7 +129,7 @@ impl Twilio {
             (None, TwilioSender::From(number)) => query.push(("From", number)),
             (None, TwilioSender::Service(_)) => {}
         }
-        let token = self.token.read().await?;
+        let token = self.token.shown().await.ok()?;
         let mut uri = format!("{}?{}", self.messages(), serde_urlencoded::to_string(&query).ok()?);
         let mut found = Vec::new();
         for _ in 0..PAGES_MAX {

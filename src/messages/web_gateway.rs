@@ -9,8 +9,8 @@ use super::gateway::{self, PHONE, SANDBOX, Stored};
 use super::outbox::Outbox;
 use super::phone::Phone;
 use super::route::{self, GATEWAYS, RULES_CHARS_MAX, Rules};
-use super::web::{gateway_name, number, text, told};
-use super::{Error, SeeGateways, SetRules, SetSecret, Switch, TEXT_CHARS_MAX, Try, sql};
+use super::web::{gateway_name, number, told};
+use super::{Error, SeeGateways, SetRules, SetSecret, Switch, Try, sql};
 use crate::config::Secret;
 use crate::contacts;
 use crate::core::clock::Micros;
@@ -153,21 +153,19 @@ struct ShowPage {
     sealed_at: Option<Micros>,
     may_seal: bool,
     may_rotate: bool,
-    text_max: usize,
     form: FormState,
 }
 
 async fn show_page(ctx: &Ctx, name: &'static str, form: FormState) -> Result<ShowPage, http::Error> {
     let stored = gateway::stored(&ctx.app.db, name).await?;
     let (may_seal, may_rotate) = (name != SANDBOX, name == PHONE);
-    Ok(ShowPage { item: row(ctx, name).await?, version: stored.version, sealed_at: stored.secret_at, may_seal, may_rotate, text_max: TEXT_CHARS_MAX, form })
+    Ok(ShowPage { item: row(ctx, name).await?, version: stored.version, sealed_at: stored.secret_at, may_seal, may_rotate, form })
 }
 
 async fn get_gateway(Signed { ctx, .. }: Signed, Path(name): Path<String>) -> Answer {
     let _permit = ctx.permit::<SeeGateways>(&gateways()).await?;
     let name = known(&ctx, &name)?;
-    let form = FormState::default().keep("text", ctx.app.text("gateway-try-text", &[]));
-    ctx.page("messages/gateway.html", show_page(&ctx, name, form).await?).await
+    ctx.page("messages/gateway.html", show_page(&ctx, name, FormState::default()).await?).await
 }
 
 /// Made from a page that says what lies there.
@@ -206,7 +204,7 @@ async fn post_secret(_: Signed, Path(name): Path<String>, Posted { ctx, mut fiel
     // The bridge's contract knows keys of one form.
     let good = good && (name != PHONE || is_phone_key(secret.expose()));
     if !good || name == SANDBOX {
-        let mut form = FormState::default().keep("text", ctx.app.text("gateway-try-text", &[]));
+        let mut form = FormState::default();
         form.wrong("secret", ctx.app.text(if name == PHONE { "error-gateway-phone-key" } else { "error-gateway-secret" }, &[]));
         return ctx.again("messages/gateway.html", show_page(&ctx, name, form).await?).await;
     }
@@ -248,25 +246,21 @@ async fn post_rotate(_: Signed, Path(name): Path<String>, Posted { ctx, mut fiel
 
 async fn post_try(Signed { person, .. }: Signed, Path(name): Path<String>, Posted { ctx, mut fields }: Posted) -> Answer {
     let (gateway, permit) = allowed::<Try>(&ctx, &name).await?;
-    let (to, typed) = (fields.one("to")?, fields.one("text")?);
+    let to = fields.one("to")?;
     fields.finish()?;
     let (app, name) = (&ctx.app, known(&ctx, &name)?);
-    let mut form = FormState::default().keep("to", to.as_str()).keep("text", typed.as_str());
-    let parsed = (number(app, &to), text(&typed));
-    if let (Ok(number), Ok(text)) = &parsed {
-        match send(&app.db, permit, &person, &gateway, number, text).await {
+    let mut form = FormState::default().keep("to", to.as_str());
+    match number(app, &to) {
+        // Whoever keeps gateways writes to nobody: what is said is fixed.
+        Ok(number) => match send(&app.db, permit, &person, &gateway, &number, &app.text("gateway-try-text", &[])).await {
             Ok(()) => {
                 app.work.notify_one();
                 return Ok(ctx.go(&format!("{PAGE}/{name}"), "gateway-tried"));
             }
             Err(Error::Stopped) => form.wrong("to", app.text("error-number-stopped", &[])),
             Err(error) => return Err(told(error)),
-        }
-    }
-    for (field, refused) in [("to", parsed.0.err()), ("text", parsed.1.err())] {
-        if let Some(refused) = refused {
-            form.wrong(field, refused.says(app));
-        }
+        },
+        Err(refused) => form.wrong("to", refused.says(app)),
     }
     ctx.again("messages/gateway.html", show_page(&ctx, name, form).await?).await
 }

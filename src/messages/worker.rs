@@ -94,7 +94,8 @@ pub async fn attempt(db: &Db, permit: Permit<Attempt>, message: &Message, warden
     let verdict = warden.ask(&mut tx, message).await?;
     let Verdict::Go { until } = verdict else { return Ok(verdict) };
     let now = tx.now();
-    changed(tx.write(sql::ATTEMPT).bind(&message.id).bind(now).execute().await?)?;
+    // As it was read: somebody else may have taken it elsewhere meanwhile.
+    changed(tx.write(sql::ATTEMPT).bind(&message.id).bind(now).bind(message.gateway.as_str()).bind(message.attempts).execute().await?)?;
     let mut detail = Detail::ok().with("gateway", message.gateway.as_str()).with("attempt", message.attempts + 1);
     if let Some(campaign) = &message.campaign_id {
         detail = detail.with("campaign", campaign.as_str());
@@ -249,9 +250,10 @@ pub async fn work(db: &Db, policy: &Policy, hands: Hands<'_>, wake: &Notify, sto
     let works = names.iter().map(|name| Some(*name)).chain([None]).zip(&wakes).map(|(own, wake)| {
         let names = &names;
         async move {
-            let (jobs, queue) = mpsc::channel(PARALLEL_MAX);
+            let width = own.and_then(|own| hands.gateway(own)).map_or(PARALLEL_MAX, |gateway| width(gateway.gap()));
+            let (jobs, queue) = mpsc::channel(width);
             let queue = Mutex::new(queue);
-            let lanes = (0..PARALLEL_MAX).map(|_| lane(db, policy, hands, &queue, stop));
+            let lanes = (0..width).map(|_| lane(db, policy, hands, &queue, stop));
             tokio::join!(dispatch(db, own, names, jobs, (wake, stop)), join_all(lanes));
         }
     });
@@ -264,6 +266,12 @@ pub async fn work(db: &Db, policy: &Policy, hands: Hands<'_>, wake: &Notify, sto
         }
     };
     tokio::join!(waking, join_all(works));
+}
+
+/// Lanes of a gateway whose turns are so far apart: what is in its lanes and before them has its turn within half a lease.
+fn width(gap: Duration) -> usize {
+    let turns = u128::try_from(LEASE / 2).unwrap_or(0) / gap.as_micros().max(1);
+    usize::try_from(turns / 2).unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX)
 }
 
 /// Hands due jobs of one gateway to its lanes; without `own`, those of gateways that are not there.
@@ -286,7 +294,7 @@ async fn dispatch(db: &Db, own: Option<&str>, names: &[&str], jobs: mpsc::Sender
         }
         // Claims are made in batches, since each is a commit of its own.
         tokio::select! {
-            _ = jobs.reserve_many(PARALLEL_MAX / 2) => {}
+            _ = jobs.reserve_many((jobs.max_capacity() / 2).max(1)) => {}
             () = stop.cancelled() => {}
         }
     }
@@ -303,7 +311,7 @@ async fn claim(db: &Db, own: Option<&str>, names: &[&str], room: usize) -> Resul
         Some(own) => db.query(sql::DUE).bind(now).bind(own).all().await?,
         None => {
             let query = db.query(sql::DUE_ELSEWHERE).bind(now);
-            (0..route::GATEWAYS_MAX).fold(query, |query, n| query.bind(names.get(n).copied().unwrap_or_default())).all().await?
+            (0..route::GATEWAYS_MAX).fold(query, |query, n| query.bind(names.get(n).copied().unwrap_or("-"))).all().await?
         }
     };
     due.truncate(room);
@@ -357,7 +365,11 @@ pub(super) async fn work_on(db: &Db, policy: &Policy, hands: Hands<'_>, id: &Mes
                     return settle(db, permit(policy, &message)?, &message, state, &Ending::rejected("altered")).await;
                 }
             };
-            gateway.turn().await;
+            // What rests anyway takes no turn.
+            let stopped: i64 = db.query(sql::GATEWAY_STOPPED).bind(message.gateway.as_str()).scalar().await?;
+            if stopped == 0 {
+                gateway.turn().await;
+            }
             match attempt(db, permit(policy, &message)?, &message, hands.warden).await? {
                 Verdict::Never(reason) => settle(db, permit(policy, &message)?, &message, state, &Ending::rejected(reason)).await,
                 Verdict::Wait { until } => rest(db, id, until).await,

@@ -110,7 +110,13 @@ async fn sweep(db: &Db, now: Micros) -> Result<(), DbError> {
 pub async fn round(app: &App, client: &Client, opens: &dyn Opens) -> Result<usize, Error> {
     let db = &app.db;
     let now = db.clock().now();
-    let due: Vec<Due> = db.query(sql::DUE).bind(now).all().await?;
+    let mut due: Vec<Due> = Vec::new();
+    let open: Vec<(WebhookId,)> = db.query(sql::OPEN).all().await?;
+    for (id,) in &open {
+        // So many of each, so that one whose address is dead keeps nobody waiting.
+        let some: Vec<Due> = db.query(sql::DUE).bind(now).bind(id).all().await?;
+        due.extend(some);
+    }
     if due.is_empty() {
         return Ok(0);
     }
@@ -139,7 +145,8 @@ pub async fn round(app: &App, client: &Client, opens: &dyn Opens) -> Result<usiz
                 (Became::Back, _) => chore.query(sql::BACK).bind(id).bind(event).bind(waits).execute().await?,
                 (Became::Later(why), Some(pause)) => {
                     waits = now + pause;
-                    chore.query(sql::LATER).bind(id).bind(event).bind(waits).bind(why).execute().await?
+                    chore.query(sql::LATER).bind(id).bind(event).bind(waits).bind(why).execute().await?;
+                    chore.query(sql::PUSH).bind(id).bind(waits).execute().await?
                 }
                 (Became::Later(why), None) | (Became::Never(why), _) => {
                     given_up.push((webhook.clone(), one.at, why));

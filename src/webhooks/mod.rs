@@ -40,6 +40,8 @@ crate::acts! {
     Create = "webhook.create" on On,
     /// Give it another secret.
     Rotate = "webhook.rotate" on On,
+    /// Have it told numbers and texts.
+    Texts = "webhook.texts" on On,
     /// Stop it, or have it go on.
     Switch = "webhook.switch" on On,
     /// Stop one that took nothing for days.
@@ -143,8 +145,6 @@ pub struct New {
     pub url: String,
     /// What it is told of.
     pub events: Vec<Kind>,
-    /// Is it told numbers and texts?
-    pub with_text: bool,
 }
 
 /// What a verb of this slice can be refused with.
@@ -209,9 +209,9 @@ pub async fn create(db: &Db, permit: Permit<Create>, author: &PersonId, new: &Ne
         return Err(Error::TooMany);
     }
     let insert = tx.write(sql::INSERT).bind(&id).bind(new.name.as_str()).bind(new.url.as_str()).bind(format!(" {} ", events.join(" ")));
-    insert.bind(new.with_text.then_some(now)).bind(sealed).bind(author).bind(now).execute().await?;
+    insert.bind(None::<i64>).bind(sealed).bind(author).bind(now).execute().await?;
     let detail = Detail::ok().with("name", new.name.as_str()).with("url", new.url.as_str()).with("events", events.join(" "));
-    tx.commit(permit, detail.with("with_text", i64::from(new.with_text))).await?;
+    tx.commit(permit, detail).await?;
     Ok((id, secret))
 }
 
@@ -229,6 +229,18 @@ pub async fn rotate(db: &Db, permit: Permit<Rotate>, webhook: &Webhook) -> Resul
     one(tx.write(sql::ROTATE).bind(&webhook.id).bind(webhook.version).bind(before).bind(until).bind(sealed).execute().await?)?;
     tx.commit(permit, Detail::ok().with("before_until", until)).await?;
     Ok(secret)
+}
+
+/// Has a webhook told numbers and texts from now on: not by whoever made it, but by one who may read them.
+///
+/// # Errors
+/// [`Error::State`].
+pub async fn tell_texts(db: &Db, permit: Permit<Texts>, webhook: &Webhook) -> Result<(), Error> {
+    let mut tx = db.begin(&permit).await?;
+    let now = tx.now();
+    one(tx.write(sql::TEXTS).bind(&webhook.id).bind(webhook.version).bind(now).execute().await?)?;
+    tx.commit(permit, Detail::ok().with("url", webhook.url.as_str())).await?;
+    Ok(())
 }
 
 /// Stops a webhook, or has it go on.

@@ -19,7 +19,11 @@ pub const SWITCH: &str = "update webhook set stopped_at = $4, stopped_why = $5, 
 
 /// A row for everybody who wants to hear of this.
 pub const TELL: &str = "insert into webhook_delivery (webhook_id, event_id, kind, object_id, body, at, due_at, attempts, lease_until) select w.id, $1, $2, $3, $4, $5, $5, 0, 0 from webhook w where w.stopped_at is null and w.events like $6";
-pub const DUE: &str = "select d.webhook_id, d.event_id, d.kind, d.object_id, d.body, d.at, d.attempts from webhook_delivery d join webhook w on w.id = d.webhook_id where d.done_at is null and d.due_at <= $1 and d.lease_until <= $1 and w.stopped_at is null order by d.due_at, d.event_id limit 64";
+pub const OPEN: &str = "select id from webhook where stopped_at is null order by id limit 100";
+pub const DUE: &str = "select webhook_id, event_id, kind, object_id, body, at, attempts from webhook_delivery where webhook_id = $2 and done_at is null and due_at <= $1 and lease_until <= $1 order by due_at, event_id limit 16";
+/// What waits for an address that just took nothing waits as long.
+pub const PUSH: &str = "update webhook_delivery set due_at = $2 where webhook_id = $1 and done_at is null and due_at < $2";
+pub const TEXTS: &str = "update webhook set text_since = $4, version = version + 1, last_audit_id = $1 where id = $2 and version = $3 and text_since is null";
 pub const CLAIM: &str = "update webhook_delivery set lease_until = $4 where webhook_id = $1 and event_id = $2 and done_at is null and lease_until <= $3";
 pub const DONE: &str =
     "update webhook_delivery set done_at = $3, failed = null, attempts = attempts + 1 where webhook_id = $1 and event_id = $2 and done_at is null";
@@ -34,4 +38,5 @@ pub const RECENT: &str = "select kind, object_id, at, attempts, done_at, failed 
 pub const SWEEP: &str = "delete from webhook_delivery where done_at < $1 or (done_at is null and at < $1)";
 
 /// Every statement of this slice, for the test that prepares them all.
-pub const ALL: &[&str] = &[ALL_OF_THEM, BY_ID, INSERT, LOCK, COUNT, ROTATE, SWITCH, TELL, DUE, CLAIM, DONE, LATER, BACK, NEVER, ANY_DONE_SINCE, RECENT, SWEEP];
+pub const ALL: &[&str] =
+    &[ALL_OF_THEM, BY_ID, INSERT, LOCK, COUNT, ROTATE, SWITCH, TELL, OPEN, DUE, PUSH, TEXTS, CLAIM, DONE, LATER, BACK, NEVER, ANY_DONE_SINCE, RECENT, SWEEP];

@@ -5,7 +5,7 @@ use axum::extract::Path;
 use serde::Serialize;
 
 use super::reach::Reach;
-use super::{Create, Error, Kind, NAME_CHARS_MAX, New, Rotate, See, Switch, Webhook, create, find, list, rotate, sql, switch};
+use super::{Create, Error, Kind, NAME_CHARS_MAX, New, Rotate, See, Switch, Texts, Webhook, create, find, list, rotate, sql, switch, tell_texts};
 use crate::config::Secret;
 use crate::core::clock::Micros;
 use crate::core::id::WebhookId;
@@ -25,6 +25,7 @@ pub fn routes() -> Routes {
         .post(PAGE, Rule::Act("webhook.create"), post_webhooks)
         .get("/admin/webhooks/{id}", Rule::Act("webhook.list"), get_webhook)
         .post("/admin/webhooks/{id}/rotate", Rule::Act("webhook.rotate"), post_rotate)
+        .post("/admin/webhooks/{id}/texts", Rule::Act("webhook.texts"), post_texts)
         .post("/admin/webhooks/{id}/stop", Rule::Act("webhook.switch"), post_stop)
         .post("/admin/webhooks/{id}/start", Rule::Act("webhook.switch"), post_start)
 }
@@ -85,19 +86,24 @@ struct Tick {
 struct ListPage {
     items: Vec<Row>,
     events: Vec<Tick>,
-    with_text: bool,
+    may_make: bool,
     form: FormState,
 }
 
-async fn list_page(ctx: &Ctx, ticked: &[String], with_text: bool, form: FormState) -> Result<ListPage, http::Error> {
+async fn list_page(ctx: &Ctx, ticked: &[String], form: FormState) -> Result<ListPage, http::Error> {
     let row = |w: Webhook| Row { id: w.id.to_string(), name: w.name, url: w.url, stopped_at: w.stopped_at, author: w.author, at: w.made_at };
     let events = Kind::ALL.into_iter().map(|kind| Tick { value: kind.name(), ticked: ticked.iter().any(|name| name == kind.name()) }).collect();
-    Ok(ListPage { items: list(&ctx.app.db).await?.into_iter().map(row).collect(), events, with_text, form })
+    Ok(ListPage {
+        items: list(&ctx.app.db).await?.into_iter().map(row).collect(),
+        events,
+        may_make: ctx.app.policy.can::<Create>(&ctx.actor, &webhooks()),
+        form,
+    })
 }
 
 async fn get_webhooks(Signed { ctx, .. }: Signed) -> Answer {
     let _permit = ctx.permit::<See>(&webhooks()).await?;
-    ctx.page("webhooks/list.html", list_page(&ctx, &[], false, FormState::default()).await?).await
+    ctx.page("webhooks/list.html", list_page(&ctx, &[], FormState::default()).await?).await
 }
 
 #[derive(Serialize)]
@@ -115,7 +121,7 @@ async fn made(ctx: &Ctx, id: &WebhookId, name: String, secret: &Secret, rotated:
 async fn post_webhooks(Signed { person, .. }: Signed, Posted { ctx, mut fields }: Posted) -> Answer {
     let permit = permitted::<Create>(&ctx, &webhooks(), PAGE).await?;
     let (typed, url) = (fields.one("name")?, fields.one("url")?);
-    let (ticked, with_text) = (fields.many("events"), fields.optional("with_text")?.is_some());
+    let ticked = fields.many("events");
     fields.finish()?;
     let app = &ctx.app;
     let mut form = FormState::default().keep("name", typed.as_str()).keep("url", url.as_str());
@@ -128,9 +134,9 @@ async fn post_webhooks(Signed { person, .. }: Signed, Posted { ctx, mut fields }
         form.wrong("events", app.text("error-webhook-events", &[]));
     }
     let Some(name) = name.ok().filter(|_| form.is_fine()) else {
-        return ctx.again("webhooks/list.html", list_page(&ctx, &ticked, with_text, form).await?).await;
+        return ctx.again("webhooks/list.html", list_page(&ctx, &ticked, form).await?).await;
     };
-    let (id, secret) = create(&app.db, permit, &person, &New { name: name.clone(), url, events, with_text }).await?;
+    let (id, secret) = create(&app.db, permit, &person, &New { name: name.clone(), url, events }).await?;
     made(&ctx, &id, name, &secret, false).await
 }
 
@@ -160,6 +166,8 @@ struct ShowPage {
     stopped_at: Option<Micros>,
     stopped_why: Option<String>,
     both_until: Option<Micros>,
+    may_change: bool,
+    may_texts: bool,
     version: i64,
     sent: Vec<SentRow>,
 }
@@ -172,6 +180,8 @@ async fn get_webhook(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answ
     let page = ShowPage {
         id: w.id.to_string(),
         events: w.events.split_whitespace().map(str::to_owned).collect(),
+        may_change: ctx.app.policy.can::<Switch>(&ctx.actor, &w.on()),
+        may_texts: w.text_since.is_none() && ctx.app.policy.can::<Texts>(&ctx.actor, &w.on()),
         with_text: w.text_since.is_some(),
         name: w.name,
         url: w.url,
@@ -197,6 +207,14 @@ async fn post_rotate(_: Signed, Path(id): Path<String>, Posted { ctx, mut fields
     fields.finish()?;
     let secret = rotate(&ctx.app.db, permit, &webhook).await?;
     made(&ctx, &webhook.id, webhook.name.clone(), &secret, true).await
+}
+
+async fn post_texts(_: Signed, Path(id): Path<String>, Posted { ctx, mut fields }: Posted) -> Answer {
+    let (webhook, permit) = allowed::<Texts>(&ctx, &id).await?;
+    seen(&mut fields, &webhook)?;
+    fields.finish()?;
+    tell_texts(&ctx.app.db, permit, &webhook).await?;
+    Ok(ctx.go(&format!("{PAGE}/{}", webhook.id), "webhook-texts"))
 }
 
 async fn post_stop(_: Signed, Path(id): Path<String>, posted: Posted) -> Answer {
