@@ -96,11 +96,14 @@ impl Brought {
     }
 }
 
+/// The rows of a table that hold something, each with its number.
+pub type Numbered = Vec<(u64, Vec<String>)>;
+
 /// The table of a file: a workbook's sheet, or CSV, each row with its number.
 ///
 /// # Errors
 /// The code of `error-<code>`, and for an unknown sheet those there are.
-pub fn table_of(file: std::fs::File, name: Option<&str>) -> Result<Vec<(u64, Vec<String>)>, (String, String)> {
+pub fn table_of(file: std::fs::File, name: Option<&str>) -> Result<Numbered, (String, String)> {
     let coded = |error: &BookError| {
         let there = if let BookError::NoSheet { there, .. } = error { there.join(", ") } else { String::new() };
         (format!("book-{}", error.code().replace('_', "-")), there)
@@ -153,7 +156,7 @@ pub async fn look(
     app: &App,
     assessment: &AssessmentId,
     catalog: &Catalog,
-    table: Option<(Source, Vec<(u64, Vec<String>)>)>,
+    table: Option<(Source, Numbered)>,
     files: Option<(Source, Vec<plan::FilePlan>)>,
 ) -> Result<Result<Plan, &'static str>, Error> {
     let mut plan = Plan::default();
