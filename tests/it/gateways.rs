@@ -136,7 +136,7 @@ async fn a_full_queue_proves_nothing_and_an_id_that_is_there_is_asked_about() {
         until(app, &id, "accepted").await;
         // The same id again, as after an attempt whose answer said that nothing was done.
         let all = gateway::set_up(&app.app.db, &app.app.config).expect("gateways");
-        let outgoing = gateway::Outgoing { message: id.parse().expect("an id"), to: TO.into(), text: "hello".into(), valid_secs: None };
+        let outgoing = gateway::Outgoing { message: id.parse().expect("an id"), to: TO.into(), text: "hello".into(), valid_secs: None, from: None };
         assert_eq!(all[0].send(outgoing).await, gateway::Attempted::Accepted { provider_id: id.clone() });
         assert_eq!(fake.taken().len(), 1);
     })

@@ -10,9 +10,10 @@ use crate::kill::Site;
 
 /// The interpreter that has the libraries; `scripts/test.sh` makes one.
 fn python() -> Option<String> {
-    let python = std::env::var("TEST_PYTHON").unwrap_or_else(|_| "python3".into());
+    let named = |name: &str| std::env::vars().find(|(k, _)| k == name).map(|(_, v)| v);
+    let python = named("TEST_PYTHON").unwrap_or_else(|| "python3".into());
     let has = Command::new(&python).args(["-c", "import twilio.request_validator, openpyxl"]).output().is_ok_and(|out| out.status.success());
-    assert!(has || std::env::var("CI").as_deref() != Ok("true"), "`{python}` lacks what tests/requirements.txt names");
+    assert!(has || named("CI").as_deref() != Some("true"), "`{python}` lacks what tests/requirements.txt names");
     has.then_some(python)
 }
 

@@ -132,12 +132,12 @@ async fn token(State(fake): State<FakeGoogle>, body: Bytes) -> Response {
     fake.instead("token".into(), work).await
 }
 
-fn may(headers: &HeaderMap, id: &str) -> Result<(), Response> {
+fn may(headers: &HeaderMap, id: &str) -> Result<(), StatusCode> {
     match headers.get("authorization").and_then(|v| v.to_str().ok()) {
         Some(value) if value == format!("Bearer {TOKEN}") => {}
-        _ => return Err(StatusCode::UNAUTHORIZED.into_response()),
+        _ => return Err(StatusCode::UNAUTHORIZED),
     }
-    if id == SPREADSHEET { Ok(()) } else { Err(StatusCode::NOT_FOUND.into_response()) }
+    if id == SPREADSHEET { Ok(()) } else { Err(StatusCode::NOT_FOUND) }
 }
 
 async fn batch(State(fake): State<FakeGoogle>, Path(id): Path<String>, headers: HeaderMap, body: Bytes) -> Response {
@@ -145,7 +145,7 @@ async fn batch(State(fake): State<FakeGoogle>, Path(id): Path<String>, headers: 
     let title = body["requests"][0]["addSheet"]["properties"]["title"].as_str().unwrap_or_default().to_owned();
     let work = move |held: &mut Held| {
         if let Err(refusal) = may(&headers, id.strip_suffix(":batchUpdate").unwrap_or_default()) {
-            return refusal;
+            return refusal.into_response();
         }
         if held.tabs.contains_key(&title) {
             let said = json!({ "error": { "code": 400, "message": format!("A sheet with the name \"{title}\" already exists.") } });
@@ -168,7 +168,7 @@ async fn put(
     let line = format!("{range}?{}", query.clone().unwrap_or_default());
     let work = move |held: &mut Held| {
         if let Err(refusal) = may(&headers, &id) {
-            return refusal;
+            return refusal.into_response();
         }
         let Some((title, first)) = range.split_once("!A") else { return StatusCode::BAD_REQUEST.into_response() };
         let (Some(tab), Ok(first), Some(rows)) = (held.tabs.get_mut(title), first.parse::<usize>(), body["values"].as_array()) else {
