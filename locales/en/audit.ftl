@@ -80,6 +80,7 @@ personal-username = Username
 personal-email = E-mail address
 personal-phone = Phone number
 personal-text = Text
+personal-sha256 = SHA-256 of the file
 personal-file-name = File name
 personal-reason = Reason
 personal-filter = Filters

@@ -68,7 +68,7 @@ reply-save = Save
 reply-remove = Remove reply
 
 answers-title = Automatic answers
-answers-lead = What is answered by itself, in the name of who sets it. A number gets at most { $n } such answers a day. What a gateway answers by itself is not answered again.
+answers-lead = What is answered by itself, in the name of who sets it. A number gets at most { $n } such answers a day. Nothing is answered again where the gateway says that it has answered. Twilio says so with its advanced opt-out alone: otherwise it answers STOP, START and HELP by itself unnoticed, and refuses the answer to a STOP, so leave these texts empty or have Twilio turn its own off.
 answer-stop = Answer to STOP
 answer-stop-when = Goes out once for each opt-out, and nothing after it.
 answer-start = Answer to START
@@ -116,6 +116,7 @@ media-reason-kind-lies = it is not what it was said to be
 media-reason-kind-not-taken = files of its kind are not taken
 media-reason-no-connection = there was no connection to the provider
 media-reason-connection-lost = the connection was lost
+media-reason-no-credential = there is no token to show to the provider, or it cannot be read
 media-reason-timeout = it took too long
 media-reason-http-403 = the provider does not give it out
 media-reason-http-404 = the provider does not have it

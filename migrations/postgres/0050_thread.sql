@@ -13,6 +13,7 @@ create table thread (
   assigned_to text references person (id),
   newest_at bigint not null,
   inbound_at bigint,
+  heard_at bigint not null,
   unread_at bigint,
   read_at bigint,
   read_by text references person (id),

@@ -10,7 +10,7 @@ create table inbound_media (
   state text not null,
   kind text,
   bytes bigint,
-  sha256 text,
+  sha256_sealed bytea,
   reason text,
   made_at bigint not null,
   ended_at bigint,

@@ -13,6 +13,7 @@ create table thread (
   assigned_to text references person (id),
   newest_at integer not null,
   inbound_at integer,
+  heard_at integer not null,
   unread_at integer,
   read_at integer,
   read_by text references person (id),

@@ -10,7 +10,7 @@ create table inbound_media (
   state text not null,
   kind text,
   bytes integer,
-  sha256 text,
+  sha256_sealed blob,
   reason text,
   made_at integer not null,
   ended_at integer,

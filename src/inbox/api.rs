@@ -56,7 +56,7 @@ struct ThreadItem {
     assigned_to: Option<String>,
     newest_at: String,
     unread_since: Option<String>,
-    /// When the last word from there was said, in microseconds; whoever acts names it.
+    /// When the last word from there came, in microseconds, later with each one; whoever acts names it.
     seen: i64,
     /// Until when a free text may be sent, where there is such a rule.
     open_until: Option<String>,
@@ -147,7 +147,7 @@ impl From<Thread> for ThreadItem {
             assigned_to: t.assigned_to.map(|p| p.to_string()),
             newest_at: rfc3339(t.newest_at),
             unread_since: t.unread_at.map(rfc3339),
-            seen: t.inbound_at.unwrap_or(0),
+            seen: t.heard_at,
         }
     }
 }

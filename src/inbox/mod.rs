@@ -215,7 +215,7 @@ pub struct Draft<'a> {
     pub text: &'a str,
     /// The gateway; without one it is held.
     pub gateway: Option<&'a str>,
-    /// When the last word there was said that the author saw.
+    /// When the last word from there came that the author saw, as the conversation says it.
     pub seen: Micros,
     /// What makes a second request the same as this one.
     pub repeat: Option<&'a Repeat>,

@@ -1,11 +1,13 @@
 //! The statements of this slice. In a write to a guarded table `$1` is the event's id.
 
-/// Only what was seen is taken as read: `$5` is when the last word there was said that the reader saw.
-pub const READ: &str = "update thread set unread_at = null, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2 and unread_at is not null and coalesce(inbound_at, 0) <= $5";
-pub const CLOSE: &str = "update thread set state = 'closed', unread_at = null, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2 and state = 'open' and coalesce(inbound_at, 0) <= $5";
+/// Only what was seen is taken as read: `$5` is `heard_at` as the reader saw it.
+pub const READ: &str =
+    "update thread set unread_at = null, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2 and unread_at is not null and heard_at <= $5";
+pub const CLOSE: &str =
+    "update thread set state = 'closed', unread_at = null, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2 and state = 'open' and heard_at <= $5";
 pub const REOPEN: &str = "update thread set state = 'open', last_audit_id = $1 where id = $2 and state = 'closed'";
 pub const ASSIGN: &str = "update thread set assigned_to = $3, last_audit_id = $1 where id = $2 and coalesce(assigned_to, '') = $4";
-pub const REPLIED: &str = "update thread set newest_at = $3, state = 'open', unread_at = case when coalesce(inbound_at, 0) <= $5 then null else unread_at end, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2";
+pub const REPLIED: &str = "update thread set newest_at = $3, state = 'open', unread_at = case when heard_at <= $5 then null else unread_at end, read_at = $3, read_by = $4, last_audit_id = $1 where id = $2";
 pub const HOLDS: &str = "select count(*) from person_role r join person p on p.id = r.person_id where p.id = $1 and r.role = 'messaging' and r.revoked_at is null and p.disabled_at is null and p.deleted_at is null";
 pub const PEOPLE: &str = "select p.id, p.display_name as name from person_role r join person p on p.id = r.person_id where r.role = 'messaging' and r.revoked_at is null and p.password_hash is not null and p.disabled_at is null and p.deleted_at is null order by p.display_name, p.id limit 200";
 

@@ -328,7 +328,7 @@ async fn item(ctx: &Ctx, thread: &Thread) -> Result<Item, http::Error> {
         reader: thread.reader.clone(),
         assigned: thread.assigned_to.as_ref().map(ToString::to_string).unwrap_or_default(),
         assignee: thread.assignee.clone(),
-        seen: thread.inbound_at.unwrap_or(0),
+        seen: thread.heard_at,
         until,
         past: until.is_some_and(|until| until <= ctx.now()),
         erased: ends.is_none(),

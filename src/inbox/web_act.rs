@@ -1,5 +1,5 @@
 //! What is done with one conversation: written back, noted, given to somebody, read, closed, opened.
-//! Must stay true: each form carries when the last word was said that its reader saw.
+//! Must stay true: each form carries when the last word came that its reader saw.
 
 use axum::extract::Path;
 

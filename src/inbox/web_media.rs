@@ -56,14 +56,14 @@ async fn get_media(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer
     let id: MediaId = id.parse().map_err(|_| http::Error::not_found())?;
     let db = &ctx.app.db;
     let found = media::find(db, &id).await.map_err(Error::from)?.filter(|m| m.state == "kept").ok_or_else(http::Error::not_found)?;
-    let Some(bytes) = media::bytes(db, &found).await.map_err(Error::from)? else {
+    let Some(whole) = media::whole(db, &found).await.map_err(Error::from)? else {
         return Err(http::Error::new(StatusCode::GONE, "erased").saying("The number was erased, and with it what it sent."));
     };
-    let (kind, extension) = kind_of(&bytes).ok_or_else(http::Error::not_found)?;
-    let permit = ctx.permit::<Download>(&found.on()).await?;
-    let detail = Detail::ok().with("inbound", found.inbound_id.as_str()).with("sha256", found.sha256.clone().unwrap_or_default());
+    let (kind, extension) = kind_of(&whole.bytes).ok_or_else(http::Error::not_found)?;
+    let permit = ctx.permit::<Download>(&found.on()).await?.about(&found.subject());
+    let detail = Detail::ok().with("inbound", found.inbound_id.as_str()).personal("sha256", &whole.sha256);
     db.record(permit, detail).await?;
-    let mut response = bytes.into_response();
+    let mut response = whole.bytes.into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     let name = content_disposition(&format!("{id}.{extension}"));
     response.headers_mut().insert(header::CONTENT_DISPOSITION, HeaderValue::from_str(&name).map_err(|_| http::Error::not_found())?);

@@ -10,8 +10,11 @@ use std::time::Duration;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::{Client, Response, StatusCode, Url, header, redirect, retry};
 
-use crate::config::{Config, Secret};
+use super::credential::Credential;
+use super::gateway::TWILIO;
+use crate::config::Config;
 use crate::core::fault::{Context as _, Fault};
+use crate::db::Db;
 
 /// Names below which the provider hands files out.
 const HOSTS: [&str; 2] = ["twilio.com", "twiliocdn.com"];
@@ -44,6 +47,8 @@ pub enum FetchError {
     Timeout,
     /// It broke off.
     Lost,
+    /// There is no token now, or it cannot be read.
+    NoCredential,
 }
 
 impl FetchError {
@@ -59,6 +64,7 @@ impl FetchError {
             Self::NoConnection => "no_connection".into(),
             Self::Timeout => "timeout".into(),
             Self::Lost => "connection_lost".into(),
+            Self::NoCredential => "no_credential".into(),
         }
     }
 
@@ -66,7 +72,7 @@ impl FetchError {
     #[must_use]
     pub const fn may_pass(self) -> bool {
         match self {
-            Self::NoConnection | Self::Timeout | Self::Lost => true,
+            Self::NoConnection | Self::Timeout | Self::Lost | Self::NoCredential => true,
             Self::Status(status) => status >= 500 || matches!(status, 404 | 408 | 429),
             Self::NotProvider | Self::NotPublic | Self::Redirects | Self::TooLarge => false,
         }
@@ -79,7 +85,7 @@ pub struct Fetcher {
     client: Client,
     api: Url,
     account_sid: String,
-    token: Secret,
+    token: Credential,
 }
 
 impl Fetcher {
@@ -87,9 +93,9 @@ impl Fetcher {
     ///
     /// # Errors
     /// When there are no certificates to trust.
-    pub fn set_up(config: &Config) -> Result<Option<Self>, Fault> {
+    pub fn set_up(db: &Db, config: &Config) -> Result<Option<Self>, Fault> {
         let Some(twilio) = &config.twilio else { return Ok(None) };
-        let Some(token) = twilio.tokens.first().cloned() else { return Ok(None) };
+        let token = Credential::new(db, TWILIO, twilio.tokens.first().cloned());
         let api = twilio.sends.as_ref().map_or(API, |sends| sends.api_url.as_str());
         let api = Url::parse(api).context("read the address of the API")?;
         // Plain http is a setting for this machine alone.
@@ -123,7 +129,8 @@ impl Fetcher {
             let way = way(&self.api, &url).ok_or(FetchError::NotProvider)?;
             let mut request = self.client.get(url.clone());
             if way == Way::Api {
-                request = request.basic_auth(&self.account_sid, Some(self.token.expose()));
+                let token = self.token.shown().await.map_err(|_| FetchError::NoCredential)?;
+                request = request.basic_auth(&self.account_sid, Some(token.expose()));
             }
             let answer = request.send().await.map_err(|error| trouble(&error))?;
             if answer.status() == StatusCode::OK {

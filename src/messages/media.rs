@@ -75,10 +75,18 @@ crate::row! {
         pub kind: Option<String>,
         /// How many they are.
         pub bytes: Option<i64>,
-        /// Their hash, in hex.
-        pub sha256: Option<String>,
+        /// Their hash, in hex, sealed: who has the file elsewhere must not find who sent it.
+        pub sha256_sealed: Option<Vec<u8>>,
         /// Why it was given up.
         pub reason: Option<String>,
+    }
+}
+
+impl Media {
+    /// The key that seals what came with the message.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("num_{}", self.number_ix)
     }
 }
 
@@ -162,7 +170,7 @@ crate::row! {
 
 /// Fetches until told to stop, on the node that does what one node alone does.
 pub async fn run(app: App, stop: CancellationToken) {
-    let fetcher = match Fetcher::set_up(&app.config) {
+    let fetcher = match Fetcher::set_up(&app.db, &app.config) {
         Ok(Some(fetcher)) => fetcher,
         Ok(None) => return,
         Err(fault) => return tracing::error!(fault = fault.chain(), "what comes with messages cannot be fetched"),
@@ -235,14 +243,17 @@ async fn again(db: &Db, job: &Due, error: FetchError) -> Result<(), Error> {
 
 /// Records what became of a file, with its pieces, in one commit.
 async fn settle(db: &Db, policy: &Policy, media: &Media, judged: Result<(&'static str, Vec<u8>), String>) -> Result<(), Error> {
-    let permit: Permit<FetchMedia> =
+    let mut permit: Permit<FetchMedia> =
         policy.permit(&Actor::system(), &media.on()).map_err(|denied| Fault::with("the policy stops what came with a message", denied))?;
     let mut pieces = Vec::new();
-    let (mut judged, mut sha256) = (judged, None);
+    let (mut judged, mut sha256, mut sha256_sealed) = (judged, None, None);
     if let Ok((_, bytes)) = &judged {
-        match db.vault().key_for(&format!("num_{}", media.number_ix)).await {
+        match db.vault().key_for(&media.subject()).await {
             Ok(key) => {
-                sha256 = Some(hex::encode(Sha256::digest(bytes)));
+                let digest = hex::encode(Sha256::digest(bytes));
+                sha256_sealed = Some(key.seal(&place(media.id.as_str(), "sha256"), digest.as_bytes(), db.rng()));
+                sha256 = Some(digest);
+                permit = permit.about(&media.subject());
                 for (n, piece) in bytes.chunks(CHUNK_BYTES).enumerate() {
                     pieces.push(key.seal(&chunk_place(&format!("{}:{n}", media.id)), piece, db.rng()));
                 }
@@ -257,7 +268,7 @@ async fn settle(db: &Db, policy: &Policy, media: &Media, judged: Result<(&'stati
         Ok((kind, bytes)) => ("kept", Some((*kind).to_owned()), i64::try_from(bytes.len()).ok(), None),
         Err(reason) => ("failed", None, None, Some(reason.clone())),
     };
-    let write = tx.write(sql::MEDIA_ENDED).bind(&media.id).bind(state).bind(kind.clone()).bind(bytes).bind(sha256.clone()).bind(reason.clone()).bind(now);
+    let write = tx.write(sql::MEDIA_ENDED).bind(&media.id).bind(state).bind(kind.clone()).bind(bytes).bind(sha256_sealed).bind(reason.clone()).bind(now);
     if write.execute().await? != 1 {
         // Another node was quicker.
         return Ok(());
@@ -269,7 +280,7 @@ async fn settle(db: &Db, policy: &Policy, media: &Media, judged: Result<(&'stati
     let mut detail = if reason.is_some() { Detail::failed(reason.as_deref().unwrap_or_default()) } else { Detail::ok() };
     detail = detail.with("inbound", media.inbound_id.as_str()).with("state", state);
     if let (Some(kind), Some(bytes), Some(sha256)) = (kind, bytes, sha256) {
-        detail = detail.with("kind", kind).with("bytes", bytes).with("sha256", sha256);
+        detail = detail.with("kind", kind).with("bytes", bytes).personal("sha256", &sha256);
     }
     tx.commit(permit, detail).await?;
     Ok(())
@@ -295,11 +306,26 @@ crate::row! {
     struct Chunk { n: i64, sealed: Vec<u8> }
 }
 
-/// The bytes of a file that was kept; none once it was erased.
+/// A file as it came.
+#[derive(Debug)]
+pub struct Whole {
+    /// All of it.
+    pub bytes: Vec<u8>,
+    /// Its hash, in hex.
+    pub sha256: String,
+}
+
+/// A file that was kept; none once it was erased.
 ///
 /// # Errors
 /// When the database fails, or a piece was altered, taken away or put elsewhere.
-pub async fn bytes(db: &Db, media: &Media) -> Result<Option<Vec<u8>>, Error> {
+pub async fn whole(db: &Db, media: &Media) -> Result<Option<Whole>, Error> {
+    let sealed = media.sha256_sealed.as_ref().ok_or_else(|| Fault::new("a file that was kept has no hash"))?;
+    let sha256 = match db.vault().unseal_text(&place(media.id.as_str(), "sha256"), sealed).await {
+        Ok(sha256) => sha256,
+        Err(error) if error.is_gone() => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let chunks: Vec<Chunk> = db.query(sql::CHUNKS).bind(&media.id).all().await?;
     let mut bytes = Vec::with_capacity(usize::try_from(media.bytes.unwrap_or(0)).unwrap_or(0));
     for chunk in chunks {
@@ -310,8 +336,11 @@ pub async fn bytes(db: &Db, media: &Media) -> Result<Option<Vec<u8>>, Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    let digest = hex::encode(Sha256::digest(&bytes));
-    if media.sha256.as_deref() == Some(digest.as_str()) { Ok(Some(bytes)) } else { Err(Fault::new("a file is not what it was when it came").into()) }
+    if hex::encode(Sha256::digest(&bytes)) == sha256 {
+        Ok(Some(Whole { bytes, sha256 }))
+    } else {
+        Err(Fault::new("a file is not what it was when it came").into())
+    }
 }
 
 /// Forgets jobs that ended long before `now`.

@@ -57,7 +57,7 @@ pub const INSERT_INBOUND: &str = "insert into inbound_event (id, gateway, event_
 macro_rules! thread {
     ($rest:literal) => {
         concat!(
-            "select t.id, t.channel, t.gateway, t.number_ix, t.sealed, t.masked, t.state, t.assigned_to, a.display_name as assignee, t.newest_at, t.inbound_at, t.unread_at, t.read_at, r.display_name as reader from thread t left join person a on a.id = t.assigned_to left join person r on r.id = t.read_by ",
+            "select t.id, t.channel, t.gateway, t.number_ix, t.sealed, t.masked, t.state, t.assigned_to, a.display_name as assignee, t.newest_at, t.inbound_at, t.heard_at, t.unread_at, t.read_at, r.display_name as reader from thread t left join person a on a.id = t.assigned_to left join person r on r.id = t.read_by ",
             $rest
         )
     };
@@ -71,8 +71,9 @@ pub const THREADS_OF_NOBODY: &str =
     thread!("where t.assigned_to is null and t.state = 'open' and (t.newest_at, t.id) < ($1, $2) order by t.newest_at desc, t.id desc limit $3");
 pub const THREADS_WITH: &str = thread!("where t.number_ix = $1 order by t.newest_at desc, t.id desc limit 30");
 pub const THREAD_BETWEEN: &str = "select id from thread where number_ix = $1 and own_ix = $2";
-pub const INSERT_THREAD: &str = "insert into thread (id, channel, gateway, number_ix, own_ix, sealed, masked, state, newest_at, inbound_at, unread_at, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $9, $9, $1)";
-pub const HEARD: &str = "update thread set state = 'open', newest_at = $3, inbound_at = case when coalesce(inbound_at, 0) > $4 then inbound_at else $4 end, unread_at = coalesce(unread_at, $3), gateway = $5, last_audit_id = $1 where id = $2";
+pub const INSERT_THREAD: &str = "insert into thread (id, channel, gateway, number_ix, own_ix, sealed, masked, state, newest_at, inbound_at, heard_at, unread_at, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, 'open', $9, $10, $9, $9, $9, $1)";
+/// `heard_at` grows with each word, however late it comes and however the clock stands: it says what a reader saw.
+pub const HEARD: &str = "update thread set state = 'open', newest_at = $3, inbound_at = case when coalesce(inbound_at, 0) > $4 then inbound_at else $4 end, heard_at = case when heard_at >= $3 then heard_at + 1 else $3 end, unread_at = coalesce(unread_at, $3), gateway = $5, last_audit_id = $1 where id = $2";
 pub const WINDOW: &str = "select count(*) from thread where id = $1 and (channel <> 'whatsapp' or inbound_at > $2)";
 
 pub const SAID_THERE: &str = "select id, sealed, received_at from inbound_event where thread_id = $1 and id < $2 order by id desc limit $3";
@@ -88,13 +89,13 @@ pub const CLAIM_MEDIA: &str =
 pub const MEDIA_AGAIN: &str = "update job set due_at = $2, lease_until = 0 where id = $1 and done_at is null";
 pub const MEDIA_JOB_DONE: &str = "update job set done_at = $2 where kind = 'media.fetch' and subject = $1 and done_at is null";
 pub const SWEEP_MEDIA_JOBS: &str = "delete from job where kind = 'media.fetch' and done_at < $1";
-pub const MEDIA_ENDED: &str = "update inbound_media set state = $3, kind = $4, bytes = $5, sha256 = $6, reason = $7, ended_at = $8, last_audit_id = $1 where id = $2 and state = 'waiting'";
+pub const MEDIA_ENDED: &str = "update inbound_media set state = $3, kind = $4, bytes = $5, sha256_sealed = $6, reason = $7, ended_at = $8, last_audit_id = $1 where id = $2 and state = 'waiting'";
 pub const INSERT_CHUNK: &str = "insert into media_chunk (media_id, n, sealed) values ($1, $2, $3)";
 pub const CHUNKS: &str = "select n, sealed from media_chunk where media_id = $1 order by n limit 100";
 /// A file as `Media` reads it.
 macro_rules! media {
     ($rest:literal) => {
-        concat!("select id, inbound_id, thread_id, number_ix, claimed, url_sealed, state, kind, bytes, sha256, reason from inbound_media ", $rest)
+        concat!("select id, inbound_id, thread_id, number_ix, claimed, url_sealed, state, kind, bytes, sha256_sealed, reason from inbound_media ", $rest)
     };
 }
 pub const MEDIA: &str = media!("where id = $1");

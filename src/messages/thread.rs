@@ -50,6 +50,8 @@ crate::row! {
         pub newest_at: i64,
         /// When something was said there last.
         pub inbound_at: Option<i64>,
+        /// When the last word from there came here; later with each one, even with two in one instant. What was seen is told by it.
+        pub heard_at: i64,
         /// Since when something waits to be read.
         pub unread_at: Option<i64>,
         /// When it was read last.

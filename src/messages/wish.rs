@@ -13,7 +13,7 @@ pub enum Wish {
 }
 
 /// Texts that ask for no more when nothing but them is said, without what stands between their letters.
-const STOP: [&str; 22] = [
+const STOP: [&str; 34] = [
     "stop",
     "stopall",
     "unsubscribe",
@@ -36,13 +36,27 @@ const STOP: [&str; 22] = [
     "pleasestop",
     "optmeout",
     "stopit",
+    "stopsending",
+    "stopmessages",
+    "stopthemessages",
+    "stoptexts",
+    "stopthetexts",
+    "stopnow",
+    "stopstop",
+    "stopthis",
+    "donttext",
+    "donottext",
+    "donotmessage",
+    "dontmessage",
 ];
 /// Words that in this order ask for no more, also within a longer text.
-const PLAIN: [&str; 24] = [
+const PLAIN: [&str; 26] = [
     "stop texting",
     "stop messaging",
     "stop sending me",
     "stop sending these",
+    "stop sending messages",
+    "stop sending texts",
     "stop contacting",
     "quit texting",
     "quit messaging",
@@ -164,11 +178,37 @@ mod tests {
             "take me off your list please",
             "Lose my number, thanks",
             "stop sending me these",
+            "please stop sending messages",
+            "Stop sending texts to this number",
         ] {
             assert_eq!(Wish::of(stop), Some(Wish::Stop), "{stop}");
         }
         for loose in ["can you opt me out?", "leave me alone", "Hi, please stop. Thanks", "remove me now"] {
             assert_eq!((Wish::of(loose), Wish::guessed(loose)), (None, Some(Wish::Stop)), "{loose}");
+        }
+    }
+
+    #[test]
+    fn plain_opt_outs_are_heard_when_nothing_else_is_said() {
+        for stop in [
+            "Stop sending",
+            "stop messages",
+            "STOP TEXTS",
+            "stop the texts!",
+            "stop the messages",
+            "Stop now.",
+            "STOP STOP",
+            "stop this",
+            "don't text",
+            "don\u{2019}t text",
+            "do not text",
+            "dont message",
+            "Do not message",
+        ] {
+            assert_eq!(Wish::of(stop), Some(Wish::Stop), "{stop}");
+        }
+        for none in ["the bus will stop now and then", "do not text her before nine", "I get to the stop. This is near you"] {
+            assert_eq!(Wish::guessed(none), None, "{none}");
         }
     }
 

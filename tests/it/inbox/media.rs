@@ -1,6 +1,7 @@
 //! Files that come with messages: fetched from the provider alone, judged by their bytes, sealed, handed out as attachments.
 
 use countersign::policy::Role;
+use sha2::{Digest as _, Sha256};
 
 use super::{THEM, count, deliver_with, only, with_twilio};
 use crate::support::TestApp;
@@ -56,6 +57,16 @@ async fn a_picture_is_fetched_sealed_and_handed_out_as_an_attachment() {
         let chunks: Vec<(Vec<u8>,)> = app.app.db.query("select sealed from media_chunk order by n").all().await.expect("reads");
         assert_eq!(chunks.len(), 3);
         assert!(chunks.iter().all(|(sealed,)| !sealed.windows(7).any(|w| w == b"Planted")));
+        // Who has the picture elsewhere finds its hash neither in the trail nor in the row.
+        let digest = hex::encode(Sha256::digest(picture()));
+        let holds = |bytes: &[u8]| bytes.windows(digest.len()).any(|w| w == digest.as_bytes());
+        let bodies: Vec<(Vec<u8>,)> = app.app.db.query("select body from audit_event where object_kind = 'media'").all().await.expect("reads");
+        assert_eq!(bodies.len(), 2, "one that it was kept, one that it was handed out");
+        for (body,) in &bodies {
+            assert!(!holds(body) && body.windows(8).any(|w| w == b"\"sha256\""), "{}", String::from_utf8_lossy(body));
+        }
+        let row: (Vec<u8>,) = app.app.db.query("select sha256_sealed from inbound_media").one().await.expect("reads");
+        assert!(!holds(&row.0));
         let acts = app.db_actions().await;
         for act in ["media.fetch ok", "media.download ok"] {
             assert_eq!(acts.iter().filter(|a| *a == act).count(), 1, "{act}: {acts:?}");
@@ -137,6 +148,25 @@ async fn what_is_not_there_yet_is_asked_for_again_and_given_up_in_the_end() {
         let (_, state, reason) = ended(app, true).await;
         assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("http_503")));
         assert_eq!(twilio.requests().iter().filter(|line| line.contains("/Media/ME2")).count(), 5);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_provider_is_shown_the_token_that_an_administrator_sealed() {
+    with_twilio(async |app, twilio| {
+        let admin = app.person(&[Role::Admin]).await;
+        twilio.serves("ME1", Serves::File(PDF.to_vec()));
+        admin.post("/admin/gateways/twilio/secret", &[("version", "0"), ("secret", "Planted-token-that-is-wrong")]).await.expect(303);
+        bring(app, "MM1", &twilio.media("ME1"), "application/pdf").await;
+        let (_, state, reason) = ended(app, false).await;
+        assert_eq!((state.as_str(), reason.as_deref()), ("failed", Some("http_401")));
+        // Back to what the settings give, without a start.
+        admin.post("/admin/gateways/twilio/unseal", &[("version", "1")]).await.expect(303);
+        app.advance(1);
+        bring(app, "MM2", &twilio.media("ME1"), "application/pdf").await;
+        let (_, state, reason) = ended(app, false).await;
+        assert_eq!((state.as_str(), reason), ("kept", None));
     })
     .await;
 }
