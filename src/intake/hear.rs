@@ -211,8 +211,13 @@ async fn stepped(db: &Db, flow: &Flow, record: Record, turn: Turn, held: bool) -
         _ if was_over => ("complete", false),
         _ => ("open", false),
     };
-    let stays = record.ended_at.unwrap_or_else(|| db.clock().now());
-    let lasts = if ends || was_over { stays + flow.retention_days * DAY } else { db.clock().now() + flow.session_hours * HOUR };
+    let now = db.clock().now();
+    // What is over keeps its end, which a merge may have brought nearer.
+    let lasts = match (was_over, ends) {
+        (true, _) => record.expires_at,
+        (false, true) => now + flow.retention_days * DAY,
+        (false, false) => now + flow.session_hours * HOUR,
+    };
     Ok(Stepped {
         did: turn.did,
         held,

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::merge::{self, Stands};
 use super::web::{Row, allowed, fields_of, permitted, row};
 use super::{Error, Merge, NOTE_CHARS_MAX, Record, read};
+use crate::core::clock::Micros;
 use crate::core::id::IntakeId;
 use crate::core::text::Paragraph;
 use crate::flow::Flow;
@@ -36,6 +37,10 @@ struct MergePage {
     other: Option<Row>,
     other_version: i64,
     alike: Vec<Row>,
+    /// When both are destroyed.
+    until: Option<Micros>,
+    /// That is earlier than this one alone would be.
+    is_sooner: bool,
     fields: Vec<Field>,
     form: FormState,
 }
@@ -79,6 +84,8 @@ async fn page(ctx: &Ctx, flow: &Flow, record: &Record, other: Option<&Record>, f
             None => None,
         },
         other_version: other.map_or(0, |other| other.version),
+        until: other.map(|other| merge::until(record, other)),
+        is_sooner: other.is_some_and(|other| merge::until(record, other) < record.expires_at),
         alike,
         fields,
         form,
