@@ -72,6 +72,7 @@ intake-print-by = Printed by
 intake-print-word = Word
 intake-print-hash = Hash in the trail
 disclosure-print = Printed
+disclosure-compare = Compared with another record
 
 action-intake-export-sheet = Export patients' records into a spreadsheet
 disclosure-sheet = Exported into a spreadsheet

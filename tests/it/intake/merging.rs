@@ -46,6 +46,9 @@ async fn two_records_become_one_and_both_histories_stay() {
         staff.get(&here).await.expect(200).says(&format!("with={other}")).lacks("lanted");
         let page = staff.get(&format!("{here}?with={other}")).await.expect(200);
         page.says("They differ").says("Only this record").lacks("Movedstreet").lacks("lanted");
+        for id in [&kept, &other] {
+            staff.get(&format!("/intake/{id}/disclosures")).await.expect(200).says("Compared with another record");
+        }
         staff.get(&format!("{here}?with=itk_{}", "0".repeat(32))).await.expect(422).says("no such record");
         staff.get(&format!("{here}?with={kept}")).await.expect(409);
         let (seen, seen_other) = (version(app, &kept).await, version(app, &other).await);
@@ -222,13 +225,21 @@ async fn what_comes_after_the_conversation_is_sealed_with_the_record() {
         assert!(last.iter().filter(|e| e["data"]["step"] == "texted").count() == 2 && !last.iter().any(|e| e.to_string().contains("planted")));
         staff.post(&format!("/intake/{id}/erase"), &[("reason", "x"), ("typed", "DESTROY")]).await.expect(303);
         assert_eq!(count(app, "select count(*) from intake_value where sealed is not null").await, 0);
+        // A person has one, and nobody did anything with it for a day: the text is not kept from those who answer messages.
+        for text in [SAID[0], SAID[1], "person"] {
+            say(app, text).await;
+        }
+        let left = newest(app).await;
+        app.advance(25 * 3600);
+        say(app, "is anybody there").await;
+        assert_eq!((state(app, &left).await.as_str(), count(app, "select count(*) from inbound_event where kind = 'message'").await), ("handover", 1));
         // After a complete one, for as long as a conversation may rest; then it is a message as any other.
         let id = whole(app).await;
         say(app, "planted-tail").await;
         assert_eq!(count(app, "select count(*) from intake_value where field = 'texts' and sealed is not null").await, 1);
         app.advance(25 * 3600);
         say(app, "see you on Monday").await;
-        assert_eq!(count(app, "select count(*) from inbound_event where kind = 'message'").await, 1);
+        assert_eq!(count(app, "select count(*) from inbound_event where kind = 'message'").await, 2);
         assert_eq!(state(app, &id).await, "complete");
     })
     .await;
