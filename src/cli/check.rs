@@ -15,7 +15,7 @@ use crate::http::templates::bytes;
 use crate::policies::Policies;
 use crate::policy::Policy;
 use crate::sinks;
-use crate::vault::KeyRing;
+use crate::vault::{Custody, KeyRing};
 
 /// One checked thing.
 #[derive(Debug, Serialize)]
@@ -73,7 +73,7 @@ async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
     lines.push(permissions(&folder));
     lines.push(room(&config));
     match KeyRing::read_with(&folder.keys(), app::custody(&config)) {
-        Ok(_) => lines.push(ok("keys", format!("complete in {}", folder.keys().display()))),
+        Ok(ring) => lines.push(keys(&config, &folder, &ring)),
         Err(error) => {
             lines.push(bad("keys", error.to_string(), "run `countersign keys generate` for a new installation, or put the keys back"));
             return lines;
@@ -81,6 +81,23 @@ async fn look(inputs: &Inputs, full: bool) -> Vec<Line> {
     }
     lines.extend(trail(&config, &folder, full).await);
     lines
+}
+
+/// Where somebody wraps key-encryption keys, one that lies as it is undoes it for all that it wrapped.
+fn keys(config: &Config, folder: &DataFolder, ring: &KeyRing) -> Line {
+    let complete = ok("keys", format!("complete in {}", folder.keys().display()));
+    if app::custody(config) == Custody::default() {
+        return complete;
+    }
+    match ring.in_the_clear() {
+        Ok(versions) if versions.is_empty() => complete,
+        Ok(versions) => {
+            let names: Vec<String> = versions.iter().map(|version| format!("`kek-{version}`")).collect();
+            let says = format!("in {} not wrapped: {}", folder.keys().display(), names.join(", "));
+            warn("keys", says, "set `keys.wrap_command`, run `countersign keys rotate`, then `countersign keys retire` for each")
+        }
+        Err(error) => bad("keys", error.to_string(), "put the keys back"),
+    }
 }
 
 fn policies(config: &Config) -> Line {

@@ -2,7 +2,7 @@
 //! Must stay true: an answer is never overwritten; what a person of the staff writes lies under the record's key too.
 
 use super::hear::person_of;
-use super::{Correct, Erase, Error, Note, Record, end, seal, seal_value, sql};
+use super::{Correct, Erase, Error, Note, Record, end, merge, seal, seal_value, sql};
 use crate::core::id::{NoteId, PersonId};
 use crate::db::{Db, DbError, Detail};
 use crate::flow::Flow;
@@ -74,11 +74,13 @@ pub async fn note(db: &Db, permit: Permit<Note>, record: &Record, by: &PersonId,
     Ok(id)
 }
 
-/// Destroys a record.
+/// Destroys a record; one that went into another only when that one is gone.
 ///
 /// # Errors
-/// As [`end::shred`].
+/// [`Error::Merged`], and as [`end::shred`].
 pub async fn erase(db: &Db, permit: Permit<Erase>, record: &Record, why: &str) -> Result<(), Error> {
-    still(record)?;
+    if record.is_there() && merge::whole(db, record.clone()).await?.id != record.id {
+        return Err(Error::Merged);
+    }
     end::shred_with(db, permit, record, "erased", "staff", Detail::ok().personal("reason", why)).await
 }

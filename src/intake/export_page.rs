@@ -39,6 +39,12 @@ crate::row! {
     struct Value { record_id: String, field: String, version: i64, sealed: Option<Vec<u8>> }
 }
 
+/// How many records an export holds, counted no further than `most`.
+pub(super) async fn count(db: &Db, place: &Place, most: i64) -> Result<i64, Error> {
+    let query = db.query(sql::COUNT_EXPORT).bind(place.flow.as_str()).bind(place.ended).bind(place.to.min(place.begun + 1));
+    Ok(query.bind(place.begun).bind(most).scalar().await?)
+}
+
 /// What was read, still sealed.
 #[derive(Debug)]
 pub(super) struct Page {
@@ -55,7 +61,7 @@ pub(super) async fn page(db: &Db, place: Place) -> Result<Page, Error> {
     let rows: Vec<Row> = query.bind(place.to.min(place.begun + 1)).bind(most).bind(place.begun).all().await?;
     let Some(end) = rows.last() else { return Ok(Page { place, rows, values: HashMap::new(), keys: HashMap::new() }) };
     let query = db.query(sql::EXPORT_VALUES).bind(place.flow.as_str()).bind(place.ended).bind(place.last.as_str());
-    let found: Vec<Value> = query.bind(end.ended_at).bind(&end.id).bind(i64::try_from(VALUES_MAX).unwrap_or(i64::MAX)).all().await?;
+    let found: Vec<Value> = query.bind(end.ended_at).bind(&end.id).bind(i64::try_from(VALUES_MAX).unwrap_or(i64::MAX)).bind(place.begun).all().await?;
     if found.len() >= VALUES_MAX {
         return Err(Fault::new("too many answers on a page of an export").into());
     }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
 use super::export::{Wanted, enter, finish, place_of};
-use super::export_page::page;
+use super::export_page::{count, page};
 use super::sheets::{SheetsError, begin};
 use super::{Error, ExportSheet, Exported};
 use crate::config::Sheets;
@@ -55,9 +55,14 @@ async fn write(
     title: &str,
     (rows, hash): (&mut i64, &mut Sha256),
 ) -> Result<(), Error> {
+    // Asked before anything leaves: what is too much goes nowhere, rather than there in part.
+    let mut place = place_of(wanted, begun);
+    if count(&app.db, &place, ROWS_MAX + 1).await? > ROWS_MAX {
+        return Err(Error::Full);
+    }
     let tab = begin(settings, spreadsheet, title, ROWS_MAX + 1, wanted.fields.len() + 2, app.db.clock().now()).await?;
     let head: Vec<_> = ["record", "ended"].into_iter().chain(wanted.fields.iter().map(String::as_str)).map(|c| Zeroizing::new(c.to_owned())).collect();
-    let (mut batch, mut bytes, mut first, mut place) = (vec![head], 0, 1, place_of(wanted, begun));
+    let (mut batch, mut bytes, mut first) = (vec![head], 0, 1);
     loop {
         let page = page(&app.db, place).await?;
         let next = page.next();

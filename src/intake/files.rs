@@ -85,18 +85,26 @@ pub struct Arriving {
     head: Zeroizing<Vec<u8>>,
     size: u64,
     hash: Sha256,
+    most: i64,
+    link: Option<String>,
 }
 
 impl Arriving {
-    /// Begins to take a file for a record.
+    /// Begins to take a file for a record that has fewer than `most`; by the link of `token`, if it came by one.
     ///
     /// # Errors
-    /// [`Error::Gone`] and [`Error::Merged`]; when the disk or a database fails.
-    pub async fn begin(app: &App, record: &Record) -> Result<Self, Error> {
+    /// [`Error::Gone`], [`Error::Merged`], [`Error::Full`]; when the disk or a database fails.
+    pub async fn begin(app: &App, record: &Record, most: i64, token: Option<&str>) -> Result<Self, Error> {
         super::change::still(record)?;
+        let there: i64 = app.db.query(sql::COUNT_FILES).bind(&record.id).bind(most).scalar().await?;
+        if there >= most {
+            return Err(Error::Full);
+        }
+        let link = token.map(|token| super::link_ix(&app.db, token));
         let id = FileId::new(app.db.clock(), app.db.rng());
         let sealer = app.db.vault().seal_stream(record.id.as_str(), &place(&id, "content")).await.map_err(DbError::from)?;
-        Ok(Self { sealer, incoming: app.blobs.receive().await?, head: Zeroizing::default(), size: 0, hash: Sha256::new(), id })
+        let incoming = app.blobs.receive().await?;
+        Ok(Self { sealer, incoming, head: Zeroizing::default(), size: 0, hash: Sha256::new(), id, most, link })
     }
 
     /// Takes the next bytes.
@@ -123,11 +131,12 @@ impl Arriving {
         Ok(())
     }
 
-    /// Keeps it, while the record has fewer than `most`.
+    /// Keeps it, while the record has room for it, and the link it came by still opens it. What is refused here leaves nothing.
     ///
     /// # Errors
-    /// [`Error::Kind`], [`Error::Full`], [`Error::Gone`].
-    pub async fn keep<A: Act>(mut self, db: &Db, permit: Permit<A>, record: &Record, name: &str, by: Option<&PersonId>, most: i64) -> Result<FileId, Error> {
+    /// [`Error::Kind`], [`Error::Full`], [`Error::Gone`]; [`Error::NotFound`] when the link was used or ran out meanwhile.
+    pub async fn keep<A: Act>(mut self, app: &App, permit: Permit<A>, record: &Record, name: &str, by: Option<&PersonId>) -> Result<FileId, Error> {
+        let db = &app.db;
         let kind = kind_of(&self.head).ok_or(Error::Kind)?;
         let name = named(name, kind);
         self.incoming.write(&self.sealer.end()).await?;
@@ -135,19 +144,48 @@ impl Arriving {
         let meta = Zeroizing::new(serde_json::to_vec(&meta).map_err(|e| Fault::with("write what is said of a file", e))?);
         let meta = db.vault().seal_padded(record.id.as_str(), &place(&self.id, "meta"), &meta).await.map_err(DbError::from)?;
         // Durable before anything names it; the same bytes never come twice, since each is sealed under a new nonce.
-        let stored = self.incoming.keep().await?;
+        let sha256 = self.incoming.keep().await?.sha256;
+        let whole = Whole { id: self.id, kind, meta, sha256: sha256.clone(), most: self.most, link: self.link };
+        match whole.enter(db, permit, record, by).await {
+            Err(refused @ (Error::Full | Error::Gone | Error::NotFound)) => {
+                if let Err(fault) = app.blobs.remove(&sha256).await {
+                    tracing::warn!(fault = fault.chain(), "a file that was refused lies there still; the sweep takes it");
+                }
+                Err(refused)
+            }
+            done => done,
+        }
+    }
+}
+
+/// A file that is durable and that nothing names yet.
+struct Whole {
+    id: FileId,
+    kind: &'static str,
+    meta: Vec<u8>,
+    sha256: String,
+    most: i64,
+    link: Option<String>,
+}
+
+impl Whole {
+    async fn enter<A: Act>(self, db: &Db, permit: Permit<A>, record: &Record, by: Option<&PersonId>) -> Result<FileId, Error> {
         let mut tx = db.begin(&permit).await?;
         let now = tx.now();
-        if tx.write(sql::IS_THERE).bind(&record.id).bind(now).execute().await? != 1 {
-            return Err(Error::Gone);
+        let (there, refusal) = match self.link {
+            None => (tx.write(sql::IS_THERE).bind(&record.id).bind(now).execute().await?, Error::Gone),
+            Some(link) => (tx.write(sql::IS_OPEN).bind(&record.id).bind(now).bind(link).bind(now).execute().await?, Error::NotFound),
+        };
+        if there != 1 {
+            return Err(refusal);
         }
-        let there: i64 = tx.query(sql::COUNT_FILES).bind(&record.id).bind(most).scalar().await?;
-        if there >= most {
+        let files: i64 = tx.query(sql::COUNT_FILES).bind(&record.id).bind(self.most).scalar().await?;
+        if files >= self.most {
             return Err(Error::Full);
         }
-        let insert = tx.write(sql::INSERT_FILE).bind(&self.id).bind(&record.id).bind(kind).bind(Some(meta)).bind(Some(stored.sha256.clone()));
+        let insert = tx.write(sql::INSERT_FILE).bind(&self.id).bind(&record.id).bind(self.kind).bind(Some(self.meta)).bind(Some(self.sha256.clone()));
         insert.bind(super::by(by)).bind(now).execute().await?;
-        let detail = Detail::ok().with("file", self.id.as_str()).with("kind", kind).with("sealed_sha256", stored.sha256.as_str());
+        let detail = Detail::ok().with("file", self.id.as_str()).with("kind", self.kind).with("sealed_sha256", self.sha256.as_str());
         tx.commit(permit, detail).await?;
         Ok(self.id)
     }

@@ -142,12 +142,12 @@ async fn expire(db: &Db, policy: &Policy, record: &Record) -> Result<(), Error> 
     }
 }
 
-/// A text after the conversation: it is the record's while a person has it, and for as long as a conversation may rest after
-/// the last answer. Then, and beyond a number, it is a message as any other.
+/// A text after the conversation: it is the record's for as long as a conversation may rest, after the last answer or, while a
+/// person has it, after the last that was done with it. Then, and beyond a number, it is a message as any other.
 async fn added(db: &Db, over: Vec<(Record, &Flow)>, text: &str) -> Result<Option<Prepared>, Error> {
     let now = db.clock().now();
     let of_record = |(record, flow): &(Record, &Flow)| match record.state.as_str() {
-        "handover" => true,
+        "handover" => record.changed_at + flow.session_hours * HOUR > now,
         "complete" => record.ended_at.is_some_and(|ended| ended + flow.session_hours * HOUR > now),
         _ => false,
     };
@@ -211,8 +211,13 @@ async fn stepped(db: &Db, flow: &Flow, record: Record, turn: Turn, held: bool) -
         _ if was_over => ("complete", false),
         _ => ("open", false),
     };
-    let stays = record.ended_at.unwrap_or_else(|| db.clock().now());
-    let lasts = if ends || was_over { stays + flow.retention_days * DAY } else { db.clock().now() + flow.session_hours * HOUR };
+    let now = db.clock().now();
+    // What is over keeps its end, which a merge may have brought nearer.
+    let lasts = match (was_over, ends) {
+        (true, _) => record.expires_at,
+        (false, true) => now + flow.retention_days * DAY,
+        (false, false) => now + flow.session_hours * HOUR,
+    };
     Ok(Stepped {
         did: turn.did,
         held,

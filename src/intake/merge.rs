@@ -5,6 +5,7 @@
 use zeroize::Zeroizing;
 
 use super::{Brief, Error, Merge, Record, change, gone_or, person_ix, read, seal, seal_value, sql};
+use crate::core::clock::Micros;
 use crate::core::id::{IntakeId, PersonId};
 use crate::db::{Db, Detail};
 use crate::flow::{Flow, Kind};
@@ -96,6 +97,12 @@ pub async fn compare(db: &Db, flow: &Flow, kept: &Record, other: &Record) -> Res
     Ok(out)
 }
 
+/// When both are destroyed once they are one: neither is kept longer than was promised when it was given.
+#[must_use]
+pub fn until(kept: &Record, other: &Record) -> Micros {
+    kept.expires_at.min(other.expires_at)
+}
+
 /// What is merged, and why.
 #[derive(Clone, Copy, Debug)]
 pub struct Choice<'a> {
@@ -135,8 +142,7 @@ pub async fn merge(db: &Db, permit: Permit<Merge>, flow: &Flow, kept: &Record, b
     }
     let person = name.zip(birth).map(|(name, birth)| person_ix(db, &name, &birth));
     let brief = seal(db, &kept.id, "brief", &brief).await?;
-    // Neither is kept longer than was promised when it was given.
-    let until = kept.expires_at.min(other.expires_at);
+    let until = until(kept, other);
     let mut tx = db.begin(&permit).await?;
     let now = tx.now();
     let write = tx.write(sql::MERGE_KEPT).bind(&kept.id).bind(kept.version).bind(Some(brief)).bind(person).bind(until).bind(now);

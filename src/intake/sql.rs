@@ -24,9 +24,9 @@ pub const ALIKE: &str = record!(
     "where id <> $1 and flow = $2 and (number_ix = $3 or person_ix = $4) and state in ('complete', 'handover') and erased_at is null order by id desc limit 20"
 );
 pub const MERGED: &str = record!("where merged_into = $1 order by id limit 20");
-/// What is over and not held; those that are held wait for the end of the hold.
+/// What is over and not held, itself or by the record it went into; those that are held wait for the end of the hold.
 pub const DUE: &str = record!(
-    "where erased_at is null and expires_at <= $1 and not exists (select 1 from legal_hold h where h.released_at is null and (h.subject is null or h.subject = intake_record.id)) order by expires_at limit 100"
+    "where erased_at is null and expires_at <= $1 and not exists (select 1 from legal_hold h where h.released_at is null and (h.subject is null or h.subject = intake_record.id or h.subject = intake_record.merged_into)) order by expires_at limit 100"
 );
 
 pub const COUNT_OPEN: &str = "select count(*) from (select id from intake_record where flow = $1 and state = 'open' limit $2) x";
@@ -37,7 +37,7 @@ pub const FORGET_STARTS: &str = "delete from intake_start where sender_ix in (se
 pub const INDEXES: &str = "select number_ix, person_ix from intake_record where id = $1";
 pub const COUNT_BETWEEN: &str = "select count(*) from (select id from intake_record where id >= $1 and id < $2 limit $3) x";
 pub const IS_ERASED: &str = "select count(*) from intake_record where id = $1 and erased_at is not null";
-pub const IS_HELD: &str = "select count(*) from (select id from legal_hold where released_at is null and (subject is null or subject = $1) limit 1) h";
+pub const IS_HELD: &str = "select count(*) from (select id from legal_hold where released_at is null and (subject is null or subject = $1 or subject = (select merged_into from intake_record where id = $1)) limit 1) h";
 
 pub const INSERT: &str = "insert into intake_record (id, flow, flow_version, language, channel, state, number_ix, link_ix, number_sealed, talk_sealed, brief_sealed, version, made_at, changed_at, expires_at, last_audit_id) values ($2, $3, $4, $5, $6, 'open', $7, $8, $9, $10, $11, 1, $12, $12, $13, $1)";
 pub const RELINK: &str = "update intake_record set link_ix = $4, expires_at = $5, changed_at = $6, version = version + 1, last_audit_id = $1 where id = $2 and version = $3 and state = 'open'";
@@ -57,7 +57,7 @@ pub const VALUES: &str = "select v.field, v.version, v.sealed, p.display_name as
 
 /// Locked by every act that a legal hold stands against, and by those that place one.
 pub const LOCK_HOLDS: &str = "update fixed set value = value where name = 'hold_lock'";
-pub const ERASE: &str = "update intake_record set state = $4, reason = $5, number_ix = null, person_ix = null, link_ix = null, number_sealed = null, talk_sealed = null, brief_sealed = null, listens_until = null, changed_at = $6, erased_at = $6, version = version + 1, last_audit_id = $1 where id = $2 and version = $3 and erased_at is null and not exists (select 1 from legal_hold h where h.released_at is null and (h.subject is null or h.subject = $2))";
+pub const ERASE: &str = "update intake_record set state = $4, reason = $5, number_ix = null, person_ix = null, link_ix = null, number_sealed = null, talk_sealed = null, brief_sealed = null, listens_until = null, changed_at = $6, erased_at = $6, version = version + 1, last_audit_id = $1 where id = $2 and version = $3 and erased_at is null and not exists (select 1 from legal_hold h where h.released_at is null and (h.subject is null or h.subject = $2 or h.subject = intake_record.merged_into))";
 /// Those that went into it go with it, unless they are held themselves.
 pub const ERASE_MERGED: &str = "update intake_record set reason = $3, number_ix = null, person_ix = null, link_ix = null, number_sealed = null, talk_sealed = null, brief_sealed = null, listens_until = null, changed_at = $4, erased_at = $4, version = version + 1, last_audit_id = $1 where merged_into = $2 and erased_at is null and not exists (select 1 from legal_hold h where h.released_at is null and (h.subject is null or h.subject = intake_record.id))";
 /// Of a record, and of those that went into it and were just shredded too.
@@ -71,6 +71,9 @@ pub const NOTES: &str = "select n.id, n.sealed, p.display_name as person, n.made
 pub const IS_THERE: &str =
     "update intake_record set version = version + 1, changed_at = $3, last_audit_id = $1 where id = $2 and erased_at is null and merged_into is null";
 
+/// The same, for who holds its link, while that link opens it.
+pub const IS_OPEN: &str = "update intake_record set version = version + 1, changed_at = $3, last_audit_id = $1 where id = $2 and state = 'open' and link_ix = $4 and expires_at > $5 and erased_at is null";
+
 pub const INSERT_DISCLOSURE: &str =
     "insert into intake_disclosure (id, record_id, kind, fields, purpose, person_id, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
 pub const DISCLOSURES: &str = "select d.kind, d.fields, d.purpose, p.display_name as person, d.made_at, c.log as entry_log, c.seq as entry_seq from intake_disclosure d join person p on p.id = d.person_id left join audit_chain c on c.event_id = d.last_audit_id where d.record_id = $1 order by d.id desc limit 200";
@@ -81,7 +84,10 @@ pub const FINISH_EXPORT: &str =
     "update intake_export set row_count = $3, sha256 = $4, finished_at = $5, last_audit_id = $1 where id = $2 and finished_at is null";
 /// A record that went into another before the export began is in that one.
 pub const EXPORT_PAGE: &str = "select id, ended_at, number_sealed from intake_record where flow = $1 and (ended_at, id) > ($2, $3) and ended_at < $4 and erased_at is null and (merged_at is null or merged_at > $6) order by ended_at, id limit $5";
-pub const EXPORT_VALUES: &str = "select v.record_id, v.field, v.version, v.sealed from intake_record r join intake_value v on v.record_id = r.id where r.flow = $1 and (r.ended_at, r.id) > ($2, $3) and (r.ended_at, r.id) <= ($4, $5) and v.field <> 'texts' and not exists (select 1 from intake_value n where n.record_id = v.record_id and n.field = v.field and n.version > v.version) limit $6";
+/// How many records an export would hold, at most the last parameter.
+pub const COUNT_EXPORT: &str = "select count(*) from (select id from intake_record where flow = $1 and ended_at >= $2 and ended_at < $3 and erased_at is null and (merged_at is null or merged_at > $4) limit $5) x";
+/// Only of records that the page can hold: rows of what was shredded or merged before it began stay, and are many.
+pub const EXPORT_VALUES: &str = "select v.record_id, v.field, v.version, v.sealed from intake_record r join intake_value v on v.record_id = r.id where r.flow = $1 and (r.ended_at, r.id) > ($2, $3) and (r.ended_at, r.id) <= ($4, $5) and v.field <> 'texts' and not exists (select 1 from intake_value n where n.record_id = v.record_id and n.field = v.field and n.version > v.version) and (r.erased_at is null or r.erased_at > $7) and (r.merged_at is null or r.merged_at > $7) limit $6";
 
 pub const INSERT_FILE: &str =
     "insert into intake_file (id, record_id, kind, meta_sealed, sha256, person_id, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $1)";
@@ -137,11 +143,13 @@ pub const ALL: &[&str] = &[
     INSERT_NOTE,
     NOTES,
     IS_THERE,
+    IS_OPEN,
     INSERT_DISCLOSURE,
     DISCLOSURES,
     EXPORTS_OF,
     INSERT_EXPORT,
     FINISH_EXPORT,
     EXPORT_PAGE,
+    COUNT_EXPORT,
     EXPORT_VALUES,
 ];

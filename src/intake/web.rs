@@ -329,6 +329,7 @@ async fn show_page(ctx: &Ctx, record: &Record, shown: Option<Shown>, form: FormS
     let there = record.is_there();
     // What went into another record is changed there.
     let own = there && record.merged_into.is_none();
+    let alone = there && super::merge::whole(db, record.clone()).await?.id == record.id;
     let files = super::files::list(db, record).await?.into_iter().map(|file| File {
         id: file.id.to_string(),
         kind: if file.kind == "application/pdf" { app.text("intake-file-pdf", &[]) } else { app.text("intake-file-image", &[]) },
@@ -360,7 +361,7 @@ async fn show_page(ctx: &Ctx, record: &Record, shown: Option<Shown>, form: FormS
         may_reveal: there && !readable.is_empty() && app.policy.can::<Reveal>(&ctx.actor, &on),
         may_correct: own && flow.is_some() && app.policy.can::<Correct>(&ctx.actor, &on),
         may_note: own && app.policy.can::<Note>(&ctx.actor, &on),
-        may_erase: own && app.policy.can::<Erase>(&ctx.actor, &on),
+        may_erase: alone && app.policy.can::<Erase>(&ctx.actor, &on),
         may_account: app.policy.can::<Disclosures>(&ctx.actor, &on),
         fields,
         readable,

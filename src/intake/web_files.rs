@@ -78,21 +78,22 @@ async fn take<A: Act<On = On>>(
     mut form: Multipart,
     by: Option<&PersonId>,
     most: i64,
+    token: Option<&str>,
 ) -> Result<FileId, Refusal> {
     let mut taken = None;
     while let Some(mut field) = form.next_field().await.map_err(|_| http::Error::bad_request("broken_body"))? {
         match field.name() {
-            Some("file") if taken.is_none() => taken = Some(receive(ctx, record, &mut field).await?),
+            Some("file") if taken.is_none() => taken = Some(receive(ctx, record, &mut field, most, token).await?),
             _ => return Err(http::Error::bad_request("malformed").into()),
         }
     }
     let (arriving, name) = taken.ok_or(Refusal::Form("intake-file-missing"))?;
-    Ok(arriving.keep(&ctx.app.db, permit, record, &name, by, most).await?)
+    Ok(arriving.keep(&ctx.app, permit, record, &name, by).await?)
 }
 
-async fn receive(ctx: &Ctx, record: &Record, field: &mut Field<'_>) -> Result<(Arriving, String), Refusal> {
+async fn receive(ctx: &Ctx, record: &Record, field: &mut Field<'_>, most: i64, token: Option<&str>) -> Result<(Arriving, String), Refusal> {
     let name = field.file_name().unwrap_or_default().to_owned();
-    let (mut arriving, mut is_empty) = (Arriving::begin(&ctx.app, record).await?, true);
+    let (mut arriving, mut is_empty) = (Arriving::begin(&ctx.app, record, most, token).await?, true);
     while let Some(bytes) = field.chunk().await.map_err(|_| http::Error::bad_request("broken_body"))? {
         is_empty &= bytes.is_empty();
         arriving.write(&bytes).await?;
@@ -123,7 +124,7 @@ async fn post_files(Signed { ctx, person }: Signed, Path(id): Path<String>, requ
     let form = open(&ctx, request).await?;
     let (record, permit) = allowed::<Attach>(&ctx, &id).await?;
     ctx.app.db.ready_for(&permit)?;
-    match take(&ctx, permit, &record, form, Some(&person), FILES_MAX).await {
+    match take(&ctx, permit, &record, form, Some(&person), FILES_MAX, None).await {
         Ok(_) => Ok(ctx.go(&format!("/intake/{}", record.id), "intake-attached")),
         Err(Refusal::Form(key)) => show_again(&ctx, &record, wrong(&ctx, key)).await,
         Err(Refusal::Told(error)) => Err(error),
@@ -135,7 +136,7 @@ async fn post_sent(ctx: Ctx, Path(token): Path<String>, request: Request) -> Ans
     let (record, flow) = named(&ctx, &token).await?;
     let permit = ctx.permit::<AttachSent>(&record.on()).await?;
     ctx.app.db.ready_for(&permit)?;
-    match take(&ctx, permit, &record, form, None, flow.files_max).await {
+    match take(&ctx, permit, &record, form, None, flow.files_max, Some(&token)).await {
         Ok(_) => form_again(&ctx, flow, &record, &token, FormState::default(), true).await,
         Err(Refusal::Form(key)) => form_again(&ctx, flow, &record, &token, wrong(&ctx, key), false).await,
         Err(Refusal::Told(error)) => Err(error),

@@ -1,15 +1,17 @@
 //! The page on which two records become one: first which other one, then which answer stays, field by field.
 //! Must stay true: it shows how answers stand to each other and never what they say; what somebody must read to choose is read
-//! as any field is.
+//! as any field is; who saw how they stand is in the accounts of both.
 
 use axum::extract::Path;
 use axum::http::Uri;
 use serde::Serialize;
 
 use super::merge::{self, Stands};
+use super::read::{Wanted, told};
 use super::web::{Row, allowed, fields_of, permitted, row};
-use super::{Error, Merge, NOTE_CHARS_MAX, Record, read};
-use crate::core::id::IntakeId;
+use super::{Error, Merge, NOTE_CHARS_MAX, Record, Reveal, read};
+use crate::core::clock::Micros;
+use crate::core::id::{IntakeId, PersonId};
 use crate::core::text::Paragraph;
 use crate::flow::Flow;
 use crate::http::form::{Fields, FormState};
@@ -36,6 +38,10 @@ struct MergePage {
     other: Option<Row>,
     other_version: i64,
     alike: Vec<Row>,
+    /// When both are destroyed.
+    until: Option<Micros>,
+    /// That is earlier than this one alone would be.
+    is_sooner: bool,
     fields: Vec<Field>,
     form: FormState,
 }
@@ -48,7 +54,26 @@ async fn other_of(ctx: &Ctx, id: &str) -> Result<Record, http::Error> {
     Ok(other)
 }
 
-async fn page(ctx: &Ctx, flow: &Flow, record: &Record, other: Option<&Record>, from_other: &[String], form: FormState) -> Result<MergePage, http::Error> {
+/// How answers stand to each other says something of both: who looks is in the accounts of both before it is read.
+async fn enter(ctx: &Ctx, flow: &Flow, by: &PersonId, record: &Record, other: &Record) -> Result<(), http::Error> {
+    let fields = flow.questions().iter().map(|question| question.field.as_str()).collect::<Vec<_>>().join(" ");
+    for (one, against) in [(record, other), (other, record)] {
+        let permit = permitted::<Reveal>(ctx, &one.on()).await?;
+        let wanted = Wanted { field: &fields, version: None, purpose: "operations", note: "" };
+        told(&ctx.app.db, permit, one, by, wanted, "compare", Vec::new(), |detail| detail.with("against", against.id.as_str())).await?;
+    }
+    Ok(())
+}
+
+async fn page(
+    ctx: &Ctx,
+    flow: &Flow,
+    by: &PersonId,
+    record: &Record,
+    other: Option<&Record>,
+    from_other: &[String],
+    form: FormState,
+) -> Result<MergePage, http::Error> {
     let db = &ctx.app.db;
     let (mut alike, mut fields) = (Vec::new(), Vec::new());
     match other {
@@ -58,6 +83,7 @@ async fn page(ctx: &Ctx, flow: &Flow, record: &Record, other: Option<&Record>, f
             }
         }
         Some(other) => {
+            enter(ctx, flow, by, record, other).await?;
             let labels = fields_of(Some(flow), "en");
             for (field, stands) in merge::compare(db, flow, record, other).await? {
                 let label = labels.iter().find(|l| l.value == field).map_or_else(|| field.clone(), |l| l.text.clone());
@@ -79,13 +105,15 @@ async fn page(ctx: &Ctx, flow: &Flow, record: &Record, other: Option<&Record>, f
             None => None,
         },
         other_version: other.map_or(0, |other| other.version),
+        until: other.map(|other| merge::until(record, other)),
+        is_sooner: other.is_some_and(|other| merge::until(record, other) < record.expires_at),
         alike,
         fields,
         form,
     })
 }
 
-async fn get_merge(Signed { ctx, .. }: Signed, Path(id): Path<String>, uri: Uri) -> Answer {
+async fn get_merge(Signed { ctx, person }: Signed, Path(id): Path<String>, uri: Uri) -> Answer {
     let (record, _permit) = allowed::<Merge>(&ctx, &id).await?;
     let mut query = Fields::parse(uri.query().unwrap_or_default().as_bytes())?;
     let with = query.optional("with")?.filter(|t| !t.trim().is_empty());
@@ -109,7 +137,7 @@ async fn get_merge(Signed { ctx, .. }: Signed, Path(id): Path<String>, uri: Uri)
         merge::check(&ctx.app.db, &record, other).await?;
     }
     let is_fine = form.is_fine();
-    let page = page(&ctx, flow, &record, other.as_ref(), &[], form).await?;
+    let page = page(&ctx, flow, &person, &record, other.as_ref(), &[], form).await?;
     if is_fine { ctx.page("intake/merge.html", page).await } else { ctx.again("intake/merge.html", page).await }
 }
 
@@ -126,7 +154,7 @@ async fn post_merge(Signed { person, .. }: Signed, Path(id): Path<String>, Poste
     let Ok(why) = Paragraph::parse(&why, NOTE_CHARS_MAX) else {
         let mut form = FormState::default().keep("reason", why);
         form.wrong("reason", ctx.app.text("error-reason-missing", &[]));
-        let page = page(&ctx, flow, &record, Some(&other), &from_other, form).await?;
+        let page = page(&ctx, flow, &person, &record, Some(&other), &from_other, form).await?;
         return ctx.again("intake/merge.html", page).await;
     };
     let choice = merge::Choice { other: &other, from_other: &from_other, why: &why };

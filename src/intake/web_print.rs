@@ -1,4 +1,5 @@
-//! One whole record on a page made for paper, or for the PDF that a browser prints to: every field with its name, for a purpose.
+//! One whole record on a page made for paper, or for the PDF that a browser prints to: every field with its name, texts and
+//! notes, for a purpose; what is left out is said.
 //! Must stay true: password and code were given a moment ago; the entry is durable before the page leaves, and holds the hash of
 //! what it says, a random word on the page included, so that nobody guesses the answers from it.
 
@@ -9,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 use super::read::{Wanted, told, value};
 use super::web::{Row, allowed, fields_of, row, show_again};
 use super::web_act::take_purpose;
-use super::{Error, PHONE, Print};
+use super::{Error, NOTES, PHONE, Print, TEXTS};
 use crate::core::clock::Micros;
 use crate::http::form::FormState;
 use crate::http::headers::IsPrivate;
@@ -49,7 +50,8 @@ async fn post_print(Signed { person, .. }: Signed, Path(id): Path<String>, Poste
     }
     let flow = ctx.app.policies.flows.get(&record.flow).ok_or_else(http::Error::not_found)?;
     let mut wanted: Vec<(String, String)> = fields_of(Some(flow), "en").into_iter().map(|f| (f.value, f.text)).collect();
-    wanted.push((PHONE.to_owned(), ctx.app.text("intake-phone", &[])));
+    let beside = [(PHONE, "intake-phone"), (TEXTS, "intake-texts"), (NOTES, "intake-notes")];
+    wanted.extend(beside.map(|(field, key)| (field.to_owned(), ctx.app.text(key, &[]))));
     let (mut lines, mut names) = (Vec::new(), Vec::new());
     for (field, label) in wanted {
         match value(&ctx.app.db, &record, Wanted { field: &field, version: None, purpose, note: &note }).await {

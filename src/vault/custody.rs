@@ -35,6 +35,9 @@ pub enum CustodyError {
     /// There is none.
     #[error("the key is wrapped; set `keys.unwrap_command`")]
     NoCommand,
+    /// A new key would not be wrapped.
+    #[error("a new key would lie here as it is; set `keys.wrap_command`")]
+    NoWrap,
     /// It could not be started, or spoken with.
     #[error("`{0}` could not be run: {1}")]
     Run(String, std::io::Error),
@@ -56,10 +59,10 @@ impl Custody {
         STANDARD.decode(answer.as_bytes()).map(Zeroizing::new).map_err(|_| CustodyError::Answer(self.unwrap[0].clone()))
     }
 
-    /// Wraps a key for its file; none when it lies as it is.
+    /// Wraps a key for its file; none when it lies as it is, which it does only where nobody unwraps either.
     pub(super) fn wrap(&self, key: &[u8]) -> Result<Option<String>, CustodyError> {
         if self.wrap.is_empty() {
-            return Ok(None);
+            return if self.unwrap.is_empty() { Ok(None) } else { Err(CustodyError::NoWrap) };
         }
         let answer = ask(&self.wrap, &Zeroizing::new(STANDARD.encode(key)))?;
         Ok(Some(format!("{MARK}{}", answer.as_str())))
@@ -116,6 +119,7 @@ fn ask(words: &[String], line: &str) -> Result<Zeroizing<String>, CustodyError> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vault::{KeyRing, KeyRingError};
     use std::os::unix::fs::PermissionsExt as _;
 
     /// A program as an operator would write one.
@@ -139,6 +143,8 @@ mod tests {
         assert_eq!(custody.unwrap(inner).expect("unwraps").as_slice(), [7; 32]);
         assert!(matches!(Custody::default().unwrap(inner), Err(CustodyError::NoCommand)));
         assert_eq!(Custody::default().wrap(&[7; 32]).expect("nobody wraps"), None);
+        let unwraps = Custody { wrap: Vec::new(), ..custody };
+        assert!(matches!(unwraps.wrap(&[7; 32]), Err(CustodyError::NoWrap)), "never in the clear beside those that are wrapped");
     }
 
     #[test]
@@ -152,6 +158,20 @@ mod tests {
         assert!(unwrap("much", "head -c 100000 /dev/zero | tr '\\0' a").is_err());
         let none = Custody { unwrap: vec!["/no/such/program".into()], wrap: Vec::new() };
         assert!(matches!(none.unwrap("x"), Err(CustodyError::Run(..))));
+    }
+
+    #[test]
+    fn where_keys_are_wrapped_none_is_made_in_the_clear_and_those_that_lie_so_are_named() {
+        let (folder, programs, rng) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"), crate::core::rng::Rng::system());
+        KeyRing::generate(folder.path(), &rng).expect("generates");
+        let unwrap = program(programs.path(), "unwrap", "cat");
+        let ring = KeyRing::read_with(folder.path(), Custody { unwrap: unwrap.clone(), wrap: Vec::new() }).expect("reads");
+        assert!(matches!(ring.make_next(&rng), Err(KeyRingError::Custody(_, CustodyError::NoWrap))));
+        assert!(!folder.path().join("kek-2").exists());
+        let ring = KeyRing::read_with(folder.path(), Custody { unwrap, wrap: program(programs.path(), "wrap", "cat") }).expect("reads");
+        assert_eq!(ring.make_next(&rng).expect("wraps"), 2);
+        ring.read_again().expect("reads");
+        assert_eq!((ring.versions(), ring.in_the_clear().expect("reads")), (vec![1, 2], vec![1]));
     }
 
     #[test]

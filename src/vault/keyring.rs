@@ -187,6 +187,20 @@ impl KeyRing {
         self.read_again()
     }
 
+    /// The versions whose files hold the key as it is.
+    ///
+    /// # Errors
+    /// When a file cannot be read.
+    pub fn in_the_clear(&self) -> Result<Vec<i64>, KeyRingError> {
+        let mut out = Vec::new();
+        for version in self.versions() {
+            if !read_text(&kek_path(&self.folder, version))?.trim_ascii().starts_with(MARK.as_bytes()) {
+                out.push(version);
+            }
+        }
+        Ok(out)
+    }
+
     /// HMAC-SHA-256 over length-prefixed parts.
     #[must_use]
     pub fn mac(&self, purpose: Purpose, parts: &[&[u8]]) -> [u8; 32] {

@@ -1,6 +1,6 @@
 //! The end: expiry, the patient's word, holds, and what an old copy brings back.
 
-use countersign::intake::end;
+use countersign::intake::{end, sql};
 use countersign::policy::Role;
 
 use super::{count, entries, newest, say, state, whole, with};
@@ -136,6 +136,28 @@ async fn the_patients_word_deletes_everything_the_number_sent() {
             key_gone(app, id).await;
             assert_eq!(state(app, id).await, "deleted");
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_export_reads_nothing_of_what_was_shredded_before_it_began() {
+    with(&[], async |app| {
+        let gone = whole(app).await;
+        say(app, "delete").await;
+        say(app, "yes").await;
+        assert_eq!(state(app, &gone).await, "deleted");
+        app.advance(3600);
+        let id = whole(app).await;
+        let (db, now) = (&app.app.db, app.app.db.clock().now());
+        let query = db.query(sql::EXPORT_VALUES).bind("default").bind(0_i64).bind("").bind(now).bind(id.as_str()).bind(100_i64).bind(now);
+        let rows: Vec<(String, String, i64, Option<Vec<u8>>)> = query.all().await.expect("reads");
+        assert!(rows.len() == 5 && rows.iter().all(|(record, ..)| *record == id), "rows of what is gone would fill every page");
+        let counted = async |most: i64| -> i64 {
+            let query = db.query(sql::COUNT_EXPORT).bind("default").bind(0_i64).bind(now + 1).bind(now);
+            query.bind(most).scalar().await.expect("counts")
+        };
+        assert_eq!((counted(10).await, counted(0).await), (1, 0));
     })
     .await;
 }

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use axum::http::{Request, header};
-use countersign::intake::end;
-use countersign::policy::Role;
+use countersign::intake::files::Arriving;
+use countersign::intake::{AttachSent, Error, Record, end, read};
+use countersign::policy::{Actor, Permit, Resource as _, Role};
 
 use super::{count, entries, newest, say, whole, with};
 use crate::support::person::{BOUNDARY, PNG, multipart};
@@ -31,6 +32,21 @@ async fn newest_file(app: &TestApp) -> (String, String) {
 
 fn stored(app: &TestApp, sha256: &str) -> std::path::PathBuf {
     app.data().join("blobs").join(&sha256[..2]).join(sha256)
+}
+
+/// Stored files there are.
+fn blobs(app: &TestApp) -> usize {
+    let names = |folder: std::path::PathBuf| std::fs::read_dir(folder).expect("a folder").filter_map(Result::ok).map(|entry| entry.path());
+    let folders = names(app.data().join("blobs")).filter(|path| path.is_dir() && !path.ends_with("tmp"));
+    folders.map(|folder| names(folder).count()).sum()
+}
+
+async fn record(app: &TestApp, id: &str) -> Record {
+    read::find(&app.app.db, &id.parse().expect("an id")).await.expect("reads").expect("there is one")
+}
+
+fn may(app: &TestApp, record: &Record) -> Permit<AttachSent> {
+    app.app.policy.permit(&Actor::system(), &record.on()).expect("may")
 }
 
 fn holds(path: &std::path::Path, text: &[u8]) -> bool {
@@ -145,6 +161,47 @@ async fn who_holds_a_link_sends_files_with_it_and_no_more_than_the_flow_says() {
         let (file, _) = newest_file(app).await;
         let reply = staff.post(&format!("/intake/{id}/files/reveal"), &[("file", &file), ("purpose", "treatment")]).await.expect(200);
         assert_eq!(reply.bytes.len(), 1005);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_that_a_full_record_refuses_leaves_nothing() {
+    with(&[], async |app| {
+        let record = record(app, &whole(app).await).await;
+        let arrive = async || {
+            let mut arriving = Arriving::begin(&app.app, &record, 1, None).await.expect("there is room");
+            arriving.write(PNG).await.expect("takes");
+            arriving
+        };
+        let (one, two) = (arrive().await, arrive().await);
+        one.keep(&app.app, may(app, &record), &record, "a.png", None).await.expect("keeps");
+        let refused = two.keep(&app.app, may(app, &record), &record, "b.png", None).await;
+        assert!(matches!(refused, Err(Error::Full)), "{refused:?}");
+        assert_eq!((blobs(app), count(app, "select count(*) from intake_file").await), (1, 1));
+        let refused = Arriving::begin(&app.app, &record, 1, None).await;
+        assert!(matches!(refused, Err(Error::Full)), "before a byte of it is taken");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_was_used_while_a_file_came_takes_it_no_more() {
+    with(&[], async |app| {
+        let said = say(app, "FORM").await;
+        let at = said.find("/intake/form/").expect("a link");
+        let path: String = said[at..].chars().take_while(|c| *c != '<' && !c.is_whitespace()).collect();
+        let token = path.strip_prefix("/intake/form/").expect("a token");
+        let record = record(app, &newest(app).await).await;
+        let mut arriving = Arriving::begin(&app.app, &record, 5, Some(token)).await.expect("there is room");
+        arriving.write(PNG).await.expect("takes");
+        let answers = [("agree", "yes"), ("name", "Ruth Abernathy"), ("birth", "3/27/1984"), ("address", "1 Main St"), ("history", ""), ("medications", "")];
+        let patient = app.stranger();
+        patient.get(&path).await.expect(200);
+        patient.post(&path, &answers).await.expect(200);
+        let refused = arriving.keep(&app.app, may(app, &record), &record, "late.png", None).await;
+        assert!(matches!(refused, Err(Error::NotFound)), "{refused:?}");
+        assert_eq!((blobs(app), count(app, "select count(*) from intake_file").await), (0, 0));
     })
     .await;
 }

@@ -1,9 +1,10 @@
 //! Two records of one patient become one, and nothing of either is lost or kept for longer; what comes between and afterwards.
 
+use countersign::intake::end;
 use countersign::policy::Role;
 
 use super::{PHONE, SAID, count, entries, newest, say, say_from, state, whole, with};
-use crate::support::TestApp;
+use crate::support::{TestApp, TestPerson};
 
 const PURPOSE: (&str, &str) = ("purpose", "treatment");
 /// The same patient's other telephone.
@@ -45,6 +46,9 @@ async fn two_records_become_one_and_both_histories_stay() {
         staff.get(&here).await.expect(200).says(&format!("with={other}")).lacks("lanted");
         let page = staff.get(&format!("{here}?with={other}")).await.expect(200);
         page.says("They differ").says("Only this record").lacks("Movedstreet").lacks("lanted");
+        for id in [&kept, &other] {
+            staff.get(&format!("/intake/{id}/disclosures")).await.expect(200).says("Compared with another record");
+        }
         staff.get(&format!("{here}?with=itk_{}", "0".repeat(32))).await.expect(422).says("no such record");
         staff.get(&format!("{here}?with={kept}")).await.expect(409);
         let (seen, seen_other) = (version(app, &kept).await, version(app, &other).await);
@@ -104,6 +108,88 @@ async fn two_records_become_one_and_both_histories_stay() {
     .await;
 }
 
+/// One goes into the other, without a field of it.
+async fn merge(app: &TestApp, staff: &TestPerson<'_>, kept: &str, other: &str) {
+    let fields = [("other", other), ("version", &version(app, kept).await), ("other_version", &version(app, other).await), ("reason", "one patient")];
+    staff.post(&format!("/intake/{kept}/merge"), &fields).await.expect(303);
+}
+
+async fn hold(app: &TestApp, subject: &str) -> String {
+    let officer = app.person(&[Role::Compliance]).await;
+    officer.post("/audit/holds", &[("subject", subject), ("reason", "a claim")]).await.expect(303);
+    app.app.db.query("select id from legal_hold order by id desc limit 1").scalar().await.expect("one")
+}
+
+async fn release(app: &TestApp, hold: &str) {
+    let officer = app.person(&[Role::Compliance]).await;
+    officer.post(&format!("/audit/holds/{hold}/release"), &[]).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_hold_on_the_kept_record_keeps_what_went_into_it() {
+    with(&[], async |app| {
+        let kept = whole(app).await;
+        let other = second(app).await;
+        merge(app, &app.person(&[Role::Intake]).await, &kept, &other).await;
+        let held = hold(app, &kept).await;
+        assert!(end::is_held(&app.app.db, &other.parse().expect("an id")).await.expect("reads"));
+        app.advance(400 * 24 * 3600);
+        end::expire(&app.app.db, &app.app.policy, app.app.db.clock().now()).await.expect("expires");
+        for id in [&kept, &other] {
+            assert!(app.app.db.vault().has_key(id).await.expect("reads"), "{id}");
+        }
+        assert_eq!(state(app, &other).await, "merged");
+        release(app, &held).await;
+        end::expire(&app.app.db, &app.app.policy, app.app.db.clock().now()).await.expect("expires");
+        assert!(is_gone(app, &kept).await && is_gone(app, &other).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_outlived_the_record_it_went_into_is_destroyed_by_hand() {
+    with(&[], async |app| {
+        let kept = whole(app).await;
+        let other = second(app).await;
+        let staff = app.person(&[Role::Intake]).await;
+        merge(app, &staff, &kept, &other).await;
+        let held = hold(app, &other).await;
+        let destroy = async |id: &str| staff.post(&format!("/intake/{id}/erase"), &[("reason", "asked"), ("typed", "DESTROY")]).await;
+        destroy(&kept).await.expect(303);
+        assert!(is_gone(app, &kept).await && app.app.db.vault().has_key(&other).await.expect("reads"));
+        destroy(&other).await.expect(409);
+        release(app, &held).await;
+        staff.get(&format!("/intake/{other}")).await.expect(200).says(&format!("/intake/{other}/erase"));
+        destroy(&other).await.expect(303);
+        assert!(is_gone(app, &other).await);
+        destroy(&other).await.expect(410);
+        assert_eq!(countersign::db::rows::unnamed(&app.app.db).await.expect("reads"), None);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn an_end_that_a_merge_brought_nearer_is_shown_before_and_stays() {
+    with(&[], async |app| {
+        let older = second(app).await;
+        app.advance(24 * 3600);
+        let kept = whole(app).await;
+        let staff = app.person(&[Role::Intake]).await;
+        staff.get(&format!("/intake/{kept}/merge?with={older}")).await.expect(200).says("is destroyed earlier");
+        staff.get(&format!("/intake/{older}/merge?with={kept}")).await.expect(200).says("Both are destroyed").lacks("is destroyed earlier");
+        let expires =
+            async |id: &str| -> i64 { app.app.db.query("select expires_at from intake_record where id = $1").bind(id).scalar().await.expect("reads") };
+        let promised = expires(&older).await;
+        assert!(promised < expires(&kept).await);
+        merge(app, &staff, &kept, &older).await;
+        assert_eq!(expires(&kept).await, promised);
+        assert!(say(app, "delete").await.contains("for good?"));
+        assert!(say(app, "no").await.contains("Nothing was deleted"));
+        assert_eq!(expires(&kept).await, promised, "a step after the end moves nothing");
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_delete_from_either_telephone_takes_both() {
     with(&[], async |app| {
@@ -139,13 +225,21 @@ async fn what_comes_after_the_conversation_is_sealed_with_the_record() {
         assert!(last.iter().filter(|e| e["data"]["step"] == "texted").count() == 2 && !last.iter().any(|e| e.to_string().contains("planted")));
         staff.post(&format!("/intake/{id}/erase"), &[("reason", "x"), ("typed", "DESTROY")]).await.expect(303);
         assert_eq!(count(app, "select count(*) from intake_value where sealed is not null").await, 0);
+        // A person has one, and nobody did anything with it for a day: the text is not kept from those who answer messages.
+        for text in [SAID[0], SAID[1], "person"] {
+            say(app, text).await;
+        }
+        let left = newest(app).await;
+        app.advance(25 * 3600);
+        say(app, "is anybody there").await;
+        assert_eq!((state(app, &left).await.as_str(), count(app, "select count(*) from inbound_event where kind = 'message'").await), ("handover", 1));
         // After a complete one, for as long as a conversation may rest; then it is a message as any other.
         let id = whole(app).await;
         say(app, "planted-tail").await;
         assert_eq!(count(app, "select count(*) from intake_value where field = 'texts' and sealed is not null").await, 1);
         app.advance(25 * 3600);
         say(app, "see you on Monday").await;
-        assert_eq!(count(app, "select count(*) from inbound_event where kind = 'message'").await, 1);
+        assert_eq!(count(app, "select count(*) from inbound_event where kind = 'message'").await, 2);
         assert_eq!(state(app, &id).await, "complete");
     })
     .await;
@@ -200,10 +294,13 @@ async fn a_record_is_printed_whole_for_a_purpose_and_its_entry_holds_the_hash_of
     with(&[], async |app| {
         let id = whole(app).await;
         let staff = app.person(&[Role::Intake]).await;
+        say(app, "planted-tail").await;
+        staff.post(&format!("/intake/{id}/note"), &[("text", "planted-note")]).await.expect(303);
         let print = format!("/intake/{id}/print");
         staff.post(&print, &[("purpose", "curiosity")]).await.expect(422).lacks("lanted");
         let page = staff.post(&print, &[PURPOSE]).await.expect(200);
-        for text in ["Ruth Plantedname", "1984-03-27", "77 Plantedstreet", "planted-asthma", "planted-salbutamol", PHONE] {
+        let printed = ["Ruth Plantedname", "1984-03-27", "77 Plantedstreet", "planted-asthma", "planted-salbutamol", "planted-tail", "planted-note", PHONE];
+        for text in printed.into_iter().chain(["Not on this page: files"]) {
             assert!(page.text().contains(text), "{text}");
         }
         let told: Vec<_> = entries(app).await.into_iter().filter(|e| e["action"] == "intake.print" && e["outcome"] == "ok").collect();
