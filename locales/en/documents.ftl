@@ -45,6 +45,7 @@ document-assessment-report-docx = Assessment report (text document)
 document-plan-of-action-csv = Plan of action (CSV)
 document-plan-of-action-xlsx = Plan of action (workbook)
 report-findings = Findings
+sealed-expired = Its evidence had expired
 seal-readme-documents = security plan, report, plan of action, OSCAL; the hash over documents/SHA256SUMS stands in the audit trail
 
 trend-title = Scores over time

@@ -14,7 +14,7 @@ use crate::assess::web::Known;
 use crate::blobs::Blobs;
 use crate::catalog::Catalog;
 use crate::core::clock::Micros;
-use crate::core::fault::Fault;
+use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{AssessmentId, PersonId, SealId};
 use crate::db::{Db, Detail};
 use crate::http::App;
@@ -71,6 +71,13 @@ async fn look_at(blobs: &dyn Blobs, files: &[Named]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Makes the documents, beside the work of others; gives the body back.
+async fn documented(app: &App, body: Vec<u8>, digest: &str) -> Result<(Vec<u8>, Vec<document::Made>), Fault> {
+    let (app, digest) = (app.clone(), digest.to_owned());
+    let work = tokio::task::spawn_blocking(move || document::all(&app, &body, &digest).map(|documents| (body, documents)));
+    work.await.context("make the documents of a seal")?
+}
+
 /// Seals an assessment as it is now.
 ///
 /// # Errors
@@ -122,7 +129,7 @@ pub async fn make(db: &Db, blobs: &dyn Blobs, permit: Permit<Make>, new: Sealing
     };
     let body = snapshot::body(&made)?;
     let digest = hex::encode(Sha256::digest(&body));
-    let documents = document::all(app, &body, &digest)?;
+    let (body, documents) = documented(app, body, &digest).await?;
     let summed: Vec<String> = documents.iter().map(|d| hex::encode(Sha256::digest(&d.bytes))).collect();
     let documents_digest = hex::encode(Sha256::digest(document::sums(summed.iter().zip(&documents).map(|(sum, d)| (sum.as_str(), d.name)))));
     let log_digest = hex::encode(Sha256::digest(dod::log(files.iter().map(|n| (n.file.sha256.as_str(), n.path.as_str())))));

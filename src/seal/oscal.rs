@@ -1,7 +1,8 @@
 //! A seal as OSCAL JSON: the assessment results, and the plan of action and milestones; `oscal_plan` has the other two documents.
-//! Must stay true: it says what `seal.json` says, and names its hash; the same seal gives the same bytes; no name of a person.
+//! Must stay true: it says what `seal.json` says, and names its hash; the same seal gives the same bytes; whom a
+//! record was held with is not in it; what does not hold shows nothing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
@@ -142,7 +143,9 @@ impl Source<'_> {
     #[must_use]
     pub fn results(&self) -> Value {
         let body = self.body;
-        let mut observations: Vec<Value> = items(body, "artifacts").map(|a| self.artifact(a)).collect();
+        let methods = self.methods();
+        let there: BTreeSet<&str> = items(body, "artifacts").map(|a| text(a, "evidence")).collect();
+        let mut observations: Vec<Value> = items(body, "artifacts").map(|a| self.artifact(a, &methods)).collect();
         observations.extend(items(body, "objectives").flat_map(|o| items(o, "records")).map(|r| self.record(r)));
         let mut result = json!({
             "uuid": self.uuid("result"),
@@ -153,7 +156,7 @@ impl Source<'_> {
             "reviewed-controls": { "control-selections": [{ "include-all": {} }] },
         });
         put(&mut result, "observations", observations);
-        put(&mut result, "findings", items(body, "objectives").filter_map(|o| self.finding(o)).collect());
+        put(&mut result, "findings", items(body, "objectives").filter_map(|o| self.finding(o, &there)).collect());
         // OSCAL wants a plan to import; that there is none is said where it points to.
         let plan = self.uuid("no-plan");
         json!({ "assessment-results": {
@@ -165,20 +168,26 @@ impl Source<'_> {
         } })
     }
 
-    fn artifact(&self, artifact: &Value) -> Value {
-        let evidence = text(artifact, "evidence");
-        let links = items(self.body, "objectives").flat_map(|o| items(o, "links")).filter(|l| text(l, "evidence") == evidence);
-        let mut methods: BTreeSet<String> = links.map(|l| text(l, "method").to_ascii_uppercase()).filter(|m| !m.is_empty()).collect();
-        if methods.is_empty() {
-            methods.insert("EXAMINE".to_owned());
+    /// By which methods each piece of evidence was linked.
+    fn methods(&self) -> BTreeMap<&str, BTreeSet<String>> {
+        let mut out: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        for link in items(self.body, "objectives").flat_map(|o| items(o, "links")).filter(|l| !text(l, "method").is_empty()) {
+            out.entry(text(link, "evidence")).or_default().insert(text(link, "method").to_ascii_uppercase());
         }
+        out
+    }
+
+    fn artifact(&self, artifact: &Value, methods: &BTreeMap<&str, BTreeSet<String>>) -> Value {
+        let evidence = text(artifact, "evidence");
+        let methods = methods.get(evidence).cloned().unwrap_or_else(|| BTreeSet::from(["EXAMINE".to_owned()]));
         json!({
             "uuid": self.uuid(&format!("evidence/{evidence}")),
             "description": said(text(artifact, "name")),
             "methods": methods,
             "collected": text(artifact, "uploaded_at"),
             "relevant-evidence": [{
-                "href": text(artifact, "file"),
+                // From the folder of the documents, where this lies.
+                "href": format!("../{}", text(artifact, "file")),
                 "description": said(text(artifact, "name")),
                 "props": [prop("sha256", text(artifact, "sha256"))],
             }],
@@ -186,13 +195,16 @@ impl Source<'_> {
     }
 
     fn record(&self, record: &Value) -> Value {
-        json!({
+        let (method, day) = (text(record, "method"), text(record, "held_on"));
+        let mut observation = json!({
             "uuid": self.uuid(&format!("record/{}", text(record, "id"))),
-            "title": said(text(record, "with")),
+            "title": format!("{method} {day}"),
             "description": said(text(record, "said")),
-            "methods": [text(record, "method").to_ascii_uppercase()],
-            "collected": at(text(record, "held_on")),
-        })
+            "methods": [method.to_ascii_uppercase()],
+            "collected": at(day),
+        });
+        put(&mut observation, "props", record["flaw"].as_str().map(|flaw| prop("flaw", flaw)).into_iter().collect());
+        observation
     }
 
     fn scores(&self) -> Vec<Value> {
@@ -200,13 +212,13 @@ impl Source<'_> {
         vec![prop("score-verified", &score("verified")), prop("score-projected", &score("projected"))]
     }
 
-    fn finding(&self, objective: &Value) -> Option<Value> {
+    fn finding(&self, objective: &Value, there: &BTreeSet<&str>) -> Option<Value> {
         let (id, found) = (text(objective, "id"), objective["finding"].as_str()?);
         let state = if found == "not_met" || objective["why"].is_string() { "not-satisfied" } else { "satisfied" };
-        let links: BTreeSet<&str> = items(objective, "links").map(|l| text(l, "evidence")).collect();
-        let there = items(self.body, "artifacts").map(|a| text(a, "evidence")).filter(|e| links.contains(e));
-        let shown = there.map(|e| format!("evidence/{e}"));
-        let records = items(objective, "records").map(|r| format!("record/{}", text(r, "id")));
+        let holds = |v: &&Value| v["flaw"].is_null();
+        let links: BTreeSet<&str> = items(objective, "links").filter(holds).map(|l| text(l, "evidence")).filter(|e| there.contains(e)).collect();
+        let shown = links.into_iter().map(|e| format!("evidence/{e}"));
+        let records = items(objective, "records").filter(holds).map(|r| format!("record/{}", text(r, "id")));
         let related = shown.chain(records).map(|name| json!({ "observation-uuid": self.uuid(&name) })).collect();
         let because = text(objective, "because");
         let mut props = vec![prop("objective", id), prop("requirement", text(objective, "requirement")), prop("finding", found)];

@@ -101,17 +101,28 @@ fn shown(body: &Value, digest: &str) -> Shown {
     }
 }
 
+/// What is said of evidence or a record, with the word for why it holds nothing when it does not.
+fn judged(app: &App, said: String, of: &Value) -> String {
+    match text(of, "flaw") {
+        "" => said,
+        // How long ago is not in a seal.
+        "expired" => format!("{said} ({})", app.text("sealed-expired", &[])),
+        flaw => format!("{said} ({})", app.text(&format!("why-{}", flaw.replace('_', "-")), &[])),
+    }
+}
+
 impl Document {
     /// Reads what was sealed; the words are those of this program's texts.
     pub fn of(app: &App, body: &Value, digest: &str) -> Self {
         let word = |prefix: &str, word: &str| if word.is_empty() { String::new() } else { app.text(&format!("{prefix}-{}", word.replace('_', "-")), &[]) };
         let status = |value: &Value, key: &str| word("status", value[key].as_str().unwrap_or("unassessed"));
-        let files: Vec<(Vec<String>, File)> = items(body, "artifacts")
+        let files: Vec<(Vec<String>, &str, File)> = items(body, "artifacts")
             .map(|a| {
                 let objectives = texts(a, "objectives");
                 let shown = objectives.join(", ");
                 (
                     objectives,
+                    text(a, "evidence"),
                     File {
                         file: owned(a, "file"),
                         name: owned(a, "name"),
@@ -124,9 +135,13 @@ impl Document {
             .collect();
         let objective = |o: &Value| {
             let id = owned(o, "id");
-            let record = |r: &Value| format!("{} {}, {}: {}", word("method", text(r, "method")), owned(r, "held_on"), owned(r, "with"), owned(r, "said"));
+            let record = |r: &Value| {
+                let said = format!("{} {}, {}: {}", word("method", text(r, "method")), text(r, "held_on"), text(r, "with"), text(r, "said"));
+                judged(app, said, r)
+            };
+            let link = |evidence: &str| items(o, "links").find(|l| text(l, "evidence") == evidence).unwrap_or(&Value::Null);
             Objective {
-                files: files.iter().filter(|(serves, _)| serves.contains(&id)).map(|(_, f)| f.file.clone()).collect(),
+                files: files.iter().filter(|(serves, ..)| serves.contains(&id)).map(|(_, e, f)| judged(app, f.file.clone(), link(e))).collect(),
                 finding: word("finding", text(o, "finding")),
                 because: owned(o, "because"),
                 notes: owned(o, "notes"),
@@ -168,7 +183,7 @@ impl Document {
             requirements: items(body, "requirements").map(requirement).collect(),
             items: planned,
             seal,
-            files: files.into_iter().map(|(_, file)| file).collect(),
+            files: files.into_iter().map(|(.., file)| file).collect(),
         }
     }
 }

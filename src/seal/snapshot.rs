@@ -1,6 +1,6 @@
 //! `seal.json`: everything that an assessment said at one point in time, in canonical JSON, so that one state is one digest.
-//! Must stay true: what is written here is specified in section 18 of `audit/README.md`, which a verifier reads by; no name of
-//! a person stands in it.
+//! Must stay true: what is written here is specified in section 18 of `audit/README.md`, which a verifier reads by; of names of
+//! people it has whom records were held with, and what texts say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,7 @@ use crate::catalog::score::{Scored, Status};
 use crate::core::clock::Micros;
 use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{EvidenceId, PersonId, SealId};
+use crate::evidence::Flaw;
 use crate::http::templates::both_times;
 use crate::plans::clock::Clock;
 use crate::plans::item::Item;
@@ -142,6 +143,11 @@ fn or_null(value: Option<impl Into<Value>>) -> Value {
     value.map_or(Value::Null, Into::into)
 }
 
+/// Why something holds nothing; null when it does.
+fn flaw(flaw: Option<Flaw>) -> Value {
+    or_null(flaw.map(|f| text(f.code())))
+}
+
 fn list(items: impl Iterator<Item = Value>) -> Value {
     Value::List(items.collect())
 }
@@ -212,9 +218,16 @@ fn objectives(whole: &Whole<'_>, known: &Known) -> Value {
 
 fn objective(requirement: &str, view: &ObjectiveView<'_>, known: &Known) -> Value {
     let record = |r: &Recorded| {
-        map([("held_on", text(&r.held_on)), ("id", text(r.id.as_str())), ("method", text(&r.method)), ("said", text(&r.said)), ("with", text(&r.with_whom))])
+        map([
+            ("flaw", flaw(r.flaw)),
+            ("held_on", text(&r.held_on)),
+            ("id", text(r.id.as_str())),
+            ("method", text(&r.method)),
+            ("said", text(&r.said)),
+            ("with", text(&r.with_whom)),
+        ])
     };
-    let link = |l: &Linked| map([("evidence", text(l.version_id.as_str())), ("method", text(&l.method))]);
+    let link = |l: &Linked| map([("evidence", text(l.version_id.as_str())), ("flaw", flaw(l.flaw)), ("method", text(&l.method))]);
     let links = known.links.iter().filter(|l| l.objective == view.objective.id && l.deleted_at.is_none());
     let state = view.state;
     map([

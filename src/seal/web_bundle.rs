@@ -74,6 +74,32 @@ async fn gathered(ctx: &Ctx, seal: &Sealed) -> Result<(Beside, Vec<Artifact>), h
     Ok((bundle::beside(bytes, &artifacts, documents, proven, [readme, receipt]), artifacts))
 }
 
+/// The place of a seal's entry, and the entry, once the row of the seal was held against it; no entry once it was pruned.
+pub(super) async fn vouched(ctx: &Ctx, seal: &Sealed) -> Result<(i64, i64, Option<read::Entry>), http::Error> {
+    let db = &ctx.app.db;
+    let mut place = seal.entry_log.zip(seal.entry_seq);
+    if place.is_none() {
+        // What was committed a moment ago is linked now.
+        db.settle().await?;
+        let linked = by_id(db, &seal.id).await.map_err(|e| told(&ctx.app, e))?.ok_or_else(http::Error::not_found)?;
+        place = linked.entry_log.zip(linked.entry_seq);
+    }
+    let (log, seq) = place.ok_or_else(|| Fault::new(format!("the entry of seal `{}` is not in the log", seal.id)))?;
+    let entry = match read::entry(db, log, seq).await {
+        Ok(entry) => entry,
+        Err(crate::trail::Error::Pruned) => return Ok((log, seq, None)),
+        Err(error) => return Err(error.into()),
+    };
+    let said: serde_json::Value = serde_json::from_slice(&entry.body).context("read the entry of a seal")?;
+    let documents = seal.documents.as_deref().map_or(serde_json::Value::Null, Into::into);
+    let is_of = said["resource"]["id"] == seal.id.as_str() && entry.is_as_hashed();
+    let is_so = said["data"]["digest"] == seal.digest.as_str() && said["data"]["documents"] == documents;
+    if !is_of || !is_so || said["data"]["artifacts_log"] != seal.log_digest.as_str() {
+        return Err(told(&ctx.app, altered(seal)));
+    }
+    Ok((log, seq, Some(entry)))
+}
+
 /// The place of the entry, and its leaf with the proof under the newest checkpoint; no leaf once it was pruned.
 async fn proven(ctx: &Ctx, seal: &Sealed) -> Result<(i64, Option<Proven>), http::Error> {
     let db = &ctx.app.db;
@@ -83,22 +109,9 @@ async fn proven(ctx: &Ctx, seal: &Sealed) -> Result<(i64, Option<Proven>), http:
     if let Some(cosigner) = &ctx.app.cosigner {
         cosigner.round_within(crate::cosign::EXPORT_WAIT_MAX).await;
     }
-    let linked = by_id(db, &seal.id).await.map_err(|e| told(&ctx.app, e))?.ok_or_else(http::Error::not_found)?;
-    let place = linked.entry_log.zip(linked.entry_seq);
-    let (log, seq) = place.ok_or_else(|| Fault::new(format!("the entry of seal `{}` is not in the log", seal.id)))?;
-    let leaf = match read::entry(db, log, seq).await {
-        Ok(entry) => {
-            let said: serde_json::Value = serde_json::from_slice(&entry.body).context("read the entry of a seal")?;
-            let documents = seal.documents.as_deref().map_or(serde_json::Value::Null, Into::into);
-            let is_so = said["data"]["digest"] == seal.digest.as_str() && said["data"]["documents"] == documents;
-            if !is_so || said["data"]["artifacts_log"] != seal.log_digest.as_str() {
-                return Err(told(&ctx.app, altered(seal)));
-            }
-            entry.leaf()?
-        }
-        Err(crate::trail::Error::Pruned) => return Ok((seq, None)),
-        Err(error) => return Err(error.into()),
-    };
+    let (log, seq, entry) = vouched(ctx, seal).await?;
+    let Some(entry) = entry else { return Ok((seq, None)) };
+    let leaf = entry.leaf()?;
     let proof = read::prove(db, log, seq).await?.ok_or(crate::trail::Error::NoCheckpoint)?;
     let origin = proof.note.lines().next().unwrap_or_default();
     let vkey = format!("{}\n", ctx.app.keeper.signer().vkey(origin));

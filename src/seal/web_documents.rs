@@ -1,5 +1,6 @@
 //! Documents of a seal on their way out: pages to be read and printed, and files as they were made with it.
-//! Must stay true: that something was taken is an entry that names it and its hash before the first byte leaves.
+//! Must stay true: that something was taken is an entry that names it and its hash before the first byte leaves; what leaves is
+//! what the entry of the seal says, whatever the database holds.
 
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -11,6 +12,7 @@ use serde_json::Value;
 use super::document::{self, Kept};
 use super::paper::{self, Document};
 use super::web::{seen, taken, told};
+use super::web_bundle::vouched;
 use super::{Download, Sealed, body};
 use crate::assess::ssp::Ssp;
 use crate::core::fault::Context as _;
@@ -26,6 +28,7 @@ async fn taken_as(ctx: &Ctx, id: &str, name: &'static str) -> Result<(Sealed, Va
     let (permit, seal): (Permit<Download>, Sealed) = taken(ctx, id).await?;
     let bytes = body(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?;
     let value: Value = serde_json::from_slice(&bytes).context("read a seal")?;
+    vouched(ctx, &seal).await?;
     ctx.app.db.record(permit, Detail::ok().with("document", name).with("digest", seal.digest.as_str())).await?;
     Ok((seal, value))
 }
@@ -59,6 +62,7 @@ pub(super) async fn get_ssp(Signed { ctx, .. }: Signed, Path(id): Path<String>) 
 pub(super) async fn get_documents(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
     let seal = seen(&ctx, &id).await?;
     let kept = document::list(&ctx.app.db, &seal).await.map_err(|e| told(&ctx.app, e))?;
+    vouched(&ctx, &seal).await?;
     Ok(axum::Json(kept).into_response())
 }
 
@@ -70,6 +74,7 @@ pub(super) async fn get_document(Signed { ctx, .. }: Signed, Path((id, name)): P
     let fail = |e| told(&ctx.app, e);
     let kept = document::list(&ctx.app.db, &seal).await.map_err(fail)?.into_iter().find(|k| k.name == name).ok_or_else(http::Error::not_found)?;
     let bytes = document::bytes(&ctx.app.db, &seal, &kept).await.map_err(fail)?;
+    vouched(&ctx, &seal).await?;
     let detail = Detail::ok().with("document", kept.name.as_str()).with("digest", seal.digest.as_str()).with("sha256", kept.sha256.as_str());
     ctx.app.db.record(permit, detail).await?;
     let mut response = Bytes::from(bytes).into_response();
