@@ -70,6 +70,7 @@ error-bring-stage = How far the work is, is not known. Use not started, in progr
 error-bring-twice = An earlier row says something of the same objective
 error-bring-refused = Some of it is refused. Leave that out, or bring it again.
 error-bring-nothing = It would change nothing
+error-bring-not-yours = It holds new files, and whoever takes them over uploads them. Who brought it takes it over; or bring it yourself.
 error-bring-gone = Its files are not here any more. Bring it again.
 error-bring-moved = Since it was looked at, somebody changed { $objectives }. Bring it again to see what it would do now.
 error-bring-files-many = The archive holds more than { $files } files. Divide it.

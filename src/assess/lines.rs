@@ -11,6 +11,8 @@ use crate::core::sheet::{Profile, csv_field, restore};
 
 /// The columns, in the order they go out.
 pub const COLUMNS: [&str; 8] = ["objective", "stage", "finding", "because", "notes", "owner", "due_on", "version"];
+/// Columns that are read at all, known or not.
+const WIDEST: usize = 100;
 /// Bytes of a file.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 
@@ -45,12 +47,15 @@ pub enum Unread {
     Column(String),
     /// A line that is not closed, or has other cells than the first one.
     Line(usize),
+    /// A line that is too wide.
+    Wide,
     /// Nothing, or too much.
     Count,
 }
 
-/// The cells of a CSV text (RFC 4180), commas, semicolons or tabs between; each row with the line it began on.
-pub(super) fn rows(text: &str, most: usize) -> Result<Vec<(usize, Vec<String>)>, Unread> {
+/// The cells of a CSV text (RFC 4180), commas, semicolons or tabs between, `widest` of them in a row at most; each row with the line
+/// it began on.
+pub(super) fn rows(text: &str, most: usize, widest: usize) -> Result<Vec<(usize, Vec<String>)>, Unread> {
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let first = text.lines().next().unwrap_or_default();
     let separator = [',', ';', '\t'].into_iter().find(|s| first.contains(*s)).unwrap_or(',');
@@ -64,6 +69,7 @@ pub(super) fn rows(text: &str, most: usize) -> Result<Vec<(usize, Vec<String>)>,
             '"' if quoted => quoted = false,
             '"' if cell.is_empty() => quoted = true,
             _ if quoted => cell.push(c),
+            c if c == separator && row.len() + 1 >= widest => return Err(Unread::Wide),
             c if c == separator => row.push(std::mem::take(&mut cell)),
             '\r' if chars.peek() == Some(&'\n') => {}
             '\n' | '\r' => {
@@ -93,7 +99,7 @@ pub(super) fn rows(text: &str, most: usize) -> Result<Vec<(usize, Vec<String>)>,
 /// # Errors
 /// [`Unread`].
 pub fn read_csv(text: &str) -> Result<Vec<(usize, Line)>, Unread> {
-    let mut rows = rows(text, BULK_MAX)?.into_iter();
+    let mut rows = rows(text, BULK_MAX, WIDEST)?.into_iter();
     let (_, header) = rows.next().ok_or(Unread::NoHeader)?;
     let header: Vec<String> = header.iter().map(|h| h.trim().to_ascii_lowercase()).collect();
     if !header.iter().any(|h| h == "objective") {
@@ -215,6 +221,9 @@ mod tests {
         assert_eq!(read_csv("objective,stage\na\n"), Err(Unread::Line(2)));
         assert_eq!(read_csv("objective,version\na,x\n"), Err(Unread::Line(2)));
         assert_eq!(read_csv("objective\n"), Err(Unread::Count));
+        assert_eq!(read_csv(&format!("objective,stage\na{}", ",".repeat(WIDEST))), Err(Unread::Wide));
+        assert_eq!(rows("a,b,c\n", 1, 3).map(|r| r[0].1.len()), Ok(3));
+        assert_eq!(rows("a,b,c,\n", 1, 3), Err(Unread::Wide));
         assert_eq!(read_csv(&format!("objective\n{}", "a\n".repeat(BULK_MAX + 1))), Err(Unread::Count));
     }
 

@@ -68,6 +68,7 @@ pub(super) fn unread_text(app: &App, unread: &Unread) -> String {
         Unread::NoHeader => app.text("error-csv-header", &[]),
         Unread::Column(column) => app.text("error-csv-column", &[("column", column)]),
         Unread::Line(line) => app.text("error-csv-line", &[("line", &line.to_string())]),
+        Unread::Wide => app.text("error-book-too-many-columns", &[]),
         Unread::Count => app.text("error-csv-count", &[("max", &BULK_MAX.to_string())]),
     }
 }

@@ -8,7 +8,7 @@ use super::bring::names::{Ids, place};
 use super::web::{Named, found, permitted, told};
 use super::{Link, Method, part, proof};
 use crate::core::id::PersonId;
-use crate::evidence::web_bulk::{FileOutcome, Taken, outcome_by_script, outcome_page, outcomes, take_many};
+use crate::evidence::web_bulk::{FileOutcome, Outcome, Taken, outcome_by_script, outcome_page, outcomes, take_many};
 use crate::evidence::web_upload::is_by_script;
 use crate::evidence::{self, Upload};
 use crate::http::openapi::Problem;
@@ -31,7 +31,7 @@ pub(super) async fn post_files(Signed { ctx, person }: Signed, Path((id, name)):
         if let Err(error) = proof::link(&ctx.app.db, permit, &person, (&named.assessment.id, &name), &item, method).await {
             let error = told(&ctx.app, error);
             tracing::warn!(evidence = item.id.as_str(), code = error.code, "an upload was not linked");
-            file.result = Err(ctx.app.text("bulk-upload-unlinked", &[]));
+            file.unlinked = Some(ctx.app.text("bulk-upload-unlinked", &[]));
         }
     }
     answer(&ctx, taken, named.objective_href(&name), &name).await
@@ -53,7 +53,7 @@ async fn take_by_name(ctx: &Ctx, person: &PersonId, id: &str, request: Request) 
             Ok(placed) => placed.objectives,
             Err(code) => {
                 let because = ctx.app.text(&format!("error-{code}"), &[]);
-                file.result = Err(ctx.app.text("bring-many-unlinked", &[("because", &because)]));
+                file.unlinked = Some(ctx.app.text("bring-many-unlinked", &[("because", &because)]));
                 continue;
             }
         };
@@ -64,7 +64,7 @@ async fn take_by_name(ctx: &Ctx, person: &PersonId, id: &str, request: Request) 
                 Err(error) => {
                     let error = told(&ctx.app, error);
                     tracing::warn!(evidence = item.id.as_str(), code = error.code, "an upload was not linked");
-                    file.result = Err(ctx.app.text("bulk-upload-unlinked", &[]));
+                    file.unlinked = Some(ctx.app.text("bulk-upload-unlinked", &[]));
                     break;
                 }
             }
@@ -94,7 +94,7 @@ pub(super) async fn api_many(Signed { ctx, person }: Signed, Path(id): Path<Stri
 
 /// Back to the objective when everything went well, else what became of each file.
 async fn answer(ctx: &Ctx, taken: Taken, href: String, name: &str) -> Answer {
-    if !taken.files.is_empty() && taken.files.iter().all(|f| f.result.is_ok()) {
+    if !taken.files.is_empty() && taken.files.iter().all(Outcome::is_whole) {
         return Ok(ctx.go(&format!("{href}#evidence"), "objective-kept"));
     }
     outcome_page(ctx, taken, (href, name.to_owned())).await

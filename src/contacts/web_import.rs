@@ -109,9 +109,10 @@ async fn post_imports(Signed { ctx, person }: Signed, request: Request) -> Answe
     ctx.app.db.ready_for(&permit)?;
     let by_script = request.headers().get_all(header::ACCEPT).iter().filter_map(|v| v.to_str().ok()).any(|v| v.contains("application/json"));
     let refused = match take(&ctx, request).await {
-        Ok((id, name, sha256, bytes, layout)) => {
+        Ok((id, name, sha256, bytes, layout, mut fragile)) => {
             let arrived = Arrived { id: id.clone(), person: Some(&person), name: &name, sha256, bytes, layout: &layout };
             stage::stage(&ctx.app.db, permit, &arrived).await?;
+            fragile.0 = None;
             let href = format!("/contacts/imports/{id}");
             return Ok(if by_script {
                 (StatusCode::CREATED, axum::Json(serde_json::json!({ "href": href }))).into_response()
@@ -152,7 +153,7 @@ fn file_error(app: &App, error: &ImportError) -> String {
     app.text(&format!("error-import-{}", error.code().replace('_', "-")), &[("row", &row)])
 }
 
-type Taken = (ImportId, String, String, u64, Layout);
+type Taken = (ImportId, String, String, u64, Layout, Fragile);
 
 /// Receives the one file of a form.
 async fn take(ctx: &Ctx, request: Request) -> Result<Taken, Refusal> {
@@ -213,7 +214,7 @@ async fn keep(app: &App, field: &mut Field<'_>, sheet: &str) -> Result<Taken, Re
     stage::make_folder(app)?;
     let id = ImportId::new(app.db.clock(), app.db.rng());
     let path = file_of(app, &id);
-    let mut fragile = Fragile(Some(path.clone()));
+    let fragile = Fragile(Some(path.clone()));
     let mut file = tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).await.context("receive a file")?;
     let (mut head, mut hasher, mut bytes) = (Vec::new(), Sha256::new(), 0_u64);
     while let Some(chunk) = field.chunk().await.map_err(|_| Refusal::TooLarge)? {
@@ -235,17 +236,21 @@ async fn keep(app: &App, field: &mut Field<'_>, sheet: &str) -> Result<Taken, Re
     if book::may_be(&head) {
         let (at, sheet) = (path.clone(), sheet.to_owned());
         let unbooked = tokio::task::spawn_blocking(move || {
+            // Given back as the result, it goes too when nobody is there any more to take that.
+            let part = Fragile(Some(stage::part_of(&at)));
             let bytes = stage::unbook(&at, Some(&sheet))?;
             let mut head = Vec::new();
-            let read = std::fs::File::open(&at).and_then(|file| file.take(HEAD_BYTES as u64 + 1).read_to_end(&mut head));
-            read.map(|_| (bytes, head)).map_err(|e| ImportError::Unreadable(e.to_string()))
+            let read = std::fs::File::open(stage::part_of(&at)).and_then(|file| file.take(HEAD_BYTES as u64 + 1).read_to_end(&mut head));
+            read.map(|_| (bytes, head, part)).map_err(|e| ImportError::Unreadable(e.to_string()))
         });
-        (bytes, head) = unbooked.await.context("read a workbook")?.map_err(Refusal::File)?;
+        let (rows_bytes, rows_head, mut part) = unbooked.await.context("read a workbook")?.map_err(Refusal::File)?;
+        (bytes, head) = (rows_bytes, rows_head);
+        std::fs::rename(stage::part_of(&path), &path).context("keep the rows of a workbook")?;
+        part.0 = None;
     }
     let preview = Layout::sniff(&head, head.len() <= HEAD_BYTES).map_err(Refusal::File)?;
     let name = Line::parse(&sent, 200).unwrap_or_else(|_| "contacts.csv".into());
-    fragile.0 = None;
-    Ok((id, name, hex::encode(hasher.finalize()), bytes, preview.layout))
+    Ok((id, name, hex::encode(hasher.finalize()), bytes, preview.layout, fragile))
 }
 
 /// The import a path names; whoever may not see contacts hears so before whether there is one.

@@ -18,6 +18,8 @@ const SHEET_BYTES_MAX: u64 = 2 << 30;
 /// Bytes of the shared texts, unpacked, and how many there may be.
 const TEXTS_BYTES_MAX: u64 = 128 << 20;
 const TEXTS_MAX: usize = 4_000_000;
+/// Bytes of one text, in the table or in a cell: four times what a cell can hold.
+const CELL_BYTES_MAX: usize = 128 << 10;
 /// Bytes of every other part.
 const PART_BYTES_MAX: u64 = 8 << 20;
 /// Sheets, and formats of cells.
@@ -171,7 +173,7 @@ impl<R: Read + Seek> Book<R> {
                     "t" => is_open = aside == 0,
                     _ => {}
                 },
-                Token::Text(more) if is_open => text.push_str(&more),
+                Token::Text(more) if is_open => push_bounded(&mut text, &more)?,
                 Token::Text(_) => {}
                 Token::Close(name) => match name.as_str() {
                     "t" => is_open = false,
@@ -231,7 +233,7 @@ impl<R: Read + Seek> Book<R> {
         while let Some(token) = part.next()? {
             match token {
                 Token::Open(tag) => at.open(&tag)?,
-                Token::Text(text) => at.text(&text),
+                Token::Text(text) => at.text(&text)?,
                 Token::Close(name) if name == "sheetData" => break,
                 Token::Close(name) => {
                     if at.close(&name)?
@@ -347,11 +349,10 @@ impl Reading<'_> {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) {
-        if self.is_open
-            && let Some(cell) = &mut self.cell
-        {
-            cell.text.push_str(text);
+    fn text(&mut self, text: &str) -> Result<(), BookError> {
+        match &mut self.cell {
+            Some(cell) if self.is_open => push_bounded(&mut cell.text, text),
+            _ => Ok(()),
         }
     }
 
@@ -391,6 +392,15 @@ impl Reading<'_> {
             }
         })
     }
+}
+
+/// A text comes in any number of pieces, each of them small.
+fn push_bounded(text: &mut String, more: &str) -> Result<(), BookError> {
+    if text.len() + more.len() > CELL_BYTES_MAX {
+        return Err(ZipError::TooLarge.into());
+    }
+    text.push_str(more);
+    Ok(())
 }
 
 /// The column of a place such as `AB12`, from 0.

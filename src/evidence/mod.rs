@@ -247,19 +247,13 @@ pub async fn upload_version(
     put(db, permit, owner, received, quota, Some(line), None).await
 }
 
-/// The same as a version that was made of another one by leaving out what that says of itself; the entry names it.
+/// The same as a version that was made of another one by leaving out what that says of itself; the entry names it. It belongs to
+/// whom that one belongs: who makes a copy does not become the uploader of what another uploaded, who then could approve it.
 ///
 /// # Errors
 /// As [`upload_version`].
-pub async fn upload_stripped(
-    db: &Db,
-    permit: Permit<Upload>,
-    owner: &PersonId,
-    received: Received,
-    quota: Quota,
-    of: &Evidence,
-) -> Result<Once<EvidenceId>, Error> {
-    put(db, permit, owner, received, quota, Some(&of.line_id), Some(&of.id)).await
+pub async fn upload_stripped(db: &Db, permit: Permit<Upload>, received: Received, quota: Quota, of: &Evidence) -> Result<Once<EvidenceId>, Error> {
+    put(db, permit, &of.owner_id, received, quota, Some(&of.line_id), Some(&of.id)).await
 }
 
 async fn put(

@@ -34,6 +34,21 @@ pub struct Outcome {
     pub name: String,
     /// Its id, or why it was not taken.
     pub result: Result<EvidenceId, String>,
+    /// Why it was taken and not linked to what it was meant for.
+    pub unlinked: Option<String>,
+}
+
+impl Outcome {
+    /// Did everything become of it that was asked for?
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.result.is_ok() && self.unlinked.is_none()
+    }
+
+    /// Why not.
+    fn because(&self) -> Option<&String> {
+        self.result.as_ref().err().or(self.unlinked.as_ref())
+    }
 }
 
 /// What a form of many files brought.
@@ -87,7 +102,7 @@ pub async fn take_many(
                     return Err(error);
                 }
                 let result = one(ctx, person, received).await.map_err(|r| told(ctx, r));
-                taken.files.push(Outcome { name, result });
+                taken.files.push(Outcome { name, result, unlinked: None });
             }
             Err(refusal) if taken.files.is_empty() => {
                 parts.drain().await;
@@ -95,7 +110,7 @@ pub async fn take_many(
             }
             Err(refusal) => {
                 parts.drain().await;
-                taken.files.push(Outcome { name: String::new(), result: Err(told(ctx, refusal)) });
+                taken.files.push(Outcome { name: String::new(), result: Err(told(ctx, refusal)), unlinked: None });
                 return Ok(taken);
             }
         }
@@ -182,13 +197,14 @@ struct BulkPage {
 /// As every page.
 pub async fn outcome_page(ctx: &Ctx, taken: Taken, back: (String, String)) -> Answer {
     let count = taken.files.iter().filter(|f| f.result.is_ok()).count();
+    let is_any_whole = taken.files.iter().any(Outcome::is_whole);
     let row = |file: Outcome| match file.result {
-        Ok(id) => Row { name: file.name, href: Some(format!("/evidence/{id}")), because: String::new() },
+        Ok(id) => Row { name: file.name, href: Some(format!("/evidence/{id}")), because: file.unlinked.unwrap_or_default() },
         Err(because) => Row { name: file.name, href: None, because },
     };
     let page = BulkPage { rows: taken.files.into_iter().map(row).collect(), taken: count, back: back.0, back_text: back.1 };
     let mut response = ctx.page("evidence/bulk.html", page).await?;
-    if count == 0 {
+    if !is_any_whole {
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
     }
     Ok(response)
@@ -197,11 +213,11 @@ pub async fn outcome_page(ctx: &Ctx, taken: Taken, back: (String, String)) -> An
 /// The answer to the page's script: where to go on when every file was taken, else what became of them in a sentence.
 #[must_use]
 pub fn outcome_by_script(ctx: &Ctx, taken: &Taken, href: &str) -> Response {
-    let wrong: Vec<String> = taken.files.iter().filter_map(|f| f.result.as_ref().err().map(|because| format!("{}: {because}", f.name))).collect();
+    let wrong: Vec<String> = taken.files.iter().filter_map(|f| f.because().map(|because| format!("{}: {because}", f.name))).collect();
     if wrong.is_empty() && !taken.files.is_empty() {
         return (StatusCode::CREATED, axum::Json(serde_json::json!({ "href": href }))).into_response();
     }
-    let (count, all) = ((taken.files.len() - wrong.len()).to_string(), taken.files.len().to_string());
+    let (count, all) = (taken.files.iter().filter(|f| f.result.is_ok()).count().to_string(), taken.files.len().to_string());
     let told = wrong.iter().take(TOLD_MAX).map(String::as_str).collect::<Vec<_>>().join(" ");
     let detail = ctx.app.text("bulk-upload-told", &[("count", &count), ("all", &all), ("told", &told)]);
     let body = serde_json::json!({
@@ -229,18 +245,20 @@ pub(super) async fn post_bulk(Signed { ctx, person }: Signed, request: Request) 
 pub struct FileOutcome {
     /// The name it was sent with.
     name: String,
-    /// Its id, when it was taken.
+    /// Its id, when it was taken, linked or not.
     id: Option<String>,
-    /// Why it was not, or was not linked.
+    /// Why it was not taken, or not linked.
     error: Option<String>,
+    /// It was taken and not linked: to send it again would only make it twice.
+    unlinked: bool,
 }
 
 /// What became of each file, in their order.
 #[must_use]
 pub fn outcomes(taken: Taken) -> Vec<FileOutcome> {
     let one = |f: Outcome| match f.result {
-        Ok(id) => FileOutcome { name: f.name, id: Some(id.to_string()), error: None },
-        Err(because) => FileOutcome { name: f.name, id: None, error: Some(because) },
+        Ok(id) => FileOutcome { name: f.name, id: Some(id.to_string()), unlinked: f.unlinked.is_some(), error: f.unlinked },
+        Err(because) => FileOutcome { name: f.name, id: None, unlinked: false, error: Some(because) },
     };
     taken.files.into_iter().map(one).collect()
 }

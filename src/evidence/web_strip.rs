@@ -11,7 +11,7 @@ use super::strip::{BYTES_MAX, StripError, is_known, strip};
 use super::web::{Uploaded, named, quota, told};
 use super::{Evidence, Received, Upload, kind};
 use crate::core::fault::Context as _;
-use crate::core::id::{EvidenceId, PersonId};
+use crate::core::id::EvidenceId;
 use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Ctx, Posted, Signed};
 use crate::policy::{On, Permit};
@@ -21,7 +21,7 @@ pub(super) fn may_be(item: &Evidence) -> bool {
     item.deleted_at.is_none() && kind::extension(&item.name).is_some_and(|e| is_known(&e)) && u64::try_from(item.size).is_ok_and(|n| n <= BYTES_MAX)
 }
 
-async fn make(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, item: &Evidence) -> Result<EvidenceId, http::Error> {
+async fn make(ctx: &Ctx, permit: Permit<Upload>, item: &Evidence) -> Result<EvidenceId, http::Error> {
     let app = &ctx.app;
     let refused = |error: StripError| {
         let code = format!("error-strip-{}", error.code());
@@ -47,15 +47,15 @@ async fn make(ctx: &Ctx, person: &PersonId, permit: Permit<Upload>, item: &Evide
     let mut incoming = app.blobs.receive().await?;
     incoming.write(&copy).await?;
     let received = Received { name: item.name.clone(), kind, incoming, key: None };
-    let done = super::upload_stripped(&app.db, permit, person, received, quota(app), item).await;
+    let done = super::upload_stripped(&app.db, permit, received, quota(app), item).await;
     Ok(done.map_err(told)?.answer)
 }
 
-pub(super) async fn post_strip(Signed { person, .. }: Signed, Path(id): Path<String>, Posted { ctx, fields }: Posted) -> Answer {
+pub(super) async fn post_strip(Signed { .. }: Signed, Path(id): Path<String>, Posted { ctx, fields }: Posted) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     fields.finish()?;
     let item = named(&ctx, &id).await?;
-    let made = make(&ctx, &person, permit, &item).await?;
+    let made = make(&ctx, permit, &item).await?;
     Ok(ctx.go(&format!("/evidence/{made}"), "stripped"))
 }
 
@@ -63,9 +63,9 @@ pub(super) async fn post_strip(Signed { person, .. }: Signed, Path(id): Path<Str
 #[utoipa::path(post, path = "/api/v1/evidence/{id}/strip", tag = "evidence", params(("id" = String, Path)),
     responses((status = 201, body = Uploaded), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem, description = "Of another kind, or it holds nothing of that")))]
-pub(super) async fn api_strip(Signed { ctx, person }: Signed, Path(id): Path<String>) -> Answer {
+pub(super) async fn api_strip(Signed { ctx, .. }: Signed, Path(id): Path<String>) -> Answer {
     let permit = ctx.permit::<Upload>(&On::any("evidence")).await?;
     let item = named(&ctx, &id).await?;
-    let made = make(&ctx, &person, permit, &item).await?;
+    let made = make(&ctx, permit, &item).await?;
     Ok((StatusCode::CREATED, axum::Json(Uploaded { id: made.to_string() })).into_response())
 }

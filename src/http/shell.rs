@@ -154,7 +154,7 @@ fn has_credential(query: &str) -> bool {
 }
 
 async fn run(app: &App, request: Request, next: Next) -> Response {
-    let takes_long = |path: &str| ["/evidence", "/versions", "/files", "/import", "/export/sheet"].iter().any(|end| path.ends_with(end));
+    let takes_long = |path: &str| ["/evidence", "/versions", "/files", "/import", "/contacts/imports", "/export/sheet"].iter().any(|end| path.ends_with(end));
     let uploads = request.method() == Method::POST && takes_long(request.uri().path());
     let limit = if uploads { UPLOAD_MAX } else { app.config.limits.request_timeout };
     match tokio::time::timeout(limit, AssertUnwindSafe(next.run(request)).catch_unwind()).await {

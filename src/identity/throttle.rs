@@ -13,6 +13,9 @@ use super::{Error, digest, sql};
 /// Links mailed in the name of one person within the window.
 const FORGOT_TRIES_MAX: i64 = 5;
 const FORGOT_WINDOW_SECS: i64 = 3600;
+/// Archives of one person that are unpacked within the window and not recorded after all.
+const ARCHIVE_TRIES_MAX: i64 = 10;
+const ARCHIVE_WINDOW_SECS: i64 = 24 * 3600;
 
 crate::row! {
     struct CountRow { failures: i64, first_at: i64, until: i64 }
@@ -101,6 +104,27 @@ pub async fn count_recovery(db: &Db, limits: &SignInLimits, keys: &Keys, person:
 pub async fn count_forgot(db: &Db, username: &str) -> Result<(), Error> {
     let key = format!("forgot:{}", db.vault().blind("throttle", username));
     take(db, &key, Kind::Window { tries: FORGOT_TRIES_MAX, secs: FORGOT_WINDOW_SECS }).await
+}
+
+fn archive_key(person: &PersonId) -> String {
+    format!("archive:{person}")
+}
+
+/// Counts an archive that is about to be unpacked for `person`: however that ends, its files lie here until a sweep.
+///
+/// # Errors
+/// [`Error::TooMany`]: it must not be unpacked.
+pub async fn count_archive(db: &Db, person: &PersonId) -> Result<(), Error> {
+    take(db, &archive_key(person), Kind::Window { tries: ARCHIVE_TRIES_MAX, secs: ARCHIVE_WINDOW_SECS }).await
+}
+
+/// The archive was recorded, and counts there from now on.
+///
+/// # Errors
+/// When the database fails.
+pub async fn forgive_archive(db: &Db, person: &PersonId) -> Result<(), Error> {
+    let keys = Keys { address: Some(archive_key(person)), account: String::new() };
+    give_back(db, &keys, &keys.account).await
 }
 
 /// Counts a try from an address alone: at a link, at `/forgot`.

@@ -225,3 +225,27 @@ async fn a_file_that_nobody_begins_goes_after_a_day_and_refused_rows_too() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_file_whose_import_was_never_recorded_goes_after_three_days() {
+    let app = TestApp::new(&[]).await;
+    let person = app.person(&[Role::Messaging]).await;
+    let waiting = staged(&person, b"phone\n+14155552671\n").await;
+    let (folder, now) = (stage::folder(&app.app), app.app.db.clock().now());
+    let lost = stage::file_of(&app.app, &ImportId::new(app.app.db.clock(), app.app.db.rng()));
+    let fresh = stage::file_of(&app.app, &ImportId::new(app.app.db.clock(), app.app.db.rng()));
+    let old = now - 3 * stage::KEPT_FOR - 1;
+    let files =
+        [(lost.clone(), old), (stage::part_of(&lost), old), (folder.join("other"), old), (stage::file_of(&app.app, &id_of(&waiting)), old), (fresh, now)];
+    for (path, at) in &files {
+        let file = std::fs::OpenOptions::new().append(true).create(true).open(path).expect("opens");
+        let since = std::time::Duration::from_micros(u64::try_from(*at).expect("after 1970"));
+        file.set_modified(std::time::UNIX_EPOCH + since).expect("is set");
+    }
+    stage::sweep(&app.app, now).await.expect("sweeps");
+    // What waits for somebody stays as long as its row says so.
+    assert_eq!(files.each_ref().map(|(path, _)| path.exists()), [false, false, false, true, true]);
+    assert_eq!(stage::find(&app.app.db, &id_of(&waiting)).await.expect("reads").expect("is there").state, "staged");
+    drop(person);
+    app.finish().await;
+}

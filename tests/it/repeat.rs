@@ -376,11 +376,12 @@ async fn the_document_tells_of_the_key_on_every_route_that_takes_one() {
             "/api/v1/segments",
             "/api/v1/systems",
             "/api/v1/templates",
+            "/api/v1/threads/{id}/reply",
             "/api/v1/tokens",
             "/api/v1/users",
         ];
         let kept = ["plan", "seals"].map(|of| format!("/api/v1/assessments/{{id}}/{of}"));
-        assert_eq!(taking, [&["/api/v1/assessments", &assess[0], &assess[1], &kept[0], &kept[1]], more.as_slice()].concat());
+        assert_eq!(taking, [&["/api/v1/assessments", "/api/v1/assessments/{id}/import", &assess[0], &assess[1], &kept[0], &kept[1]], more.as_slice()].concat());
     })
     .await;
 }

@@ -37,6 +37,11 @@ async fn a_copy_without_metadata_is_a_new_draft_and_the_original_stays() {
         let id = text.trim_start_matches("/evidence/").to_owned();
         assert_eq!(token.post(&format!("/api/v1/evidence/{id}/strip"), &json!({})).await.expect(409).json()["code"], "strip");
         let id = page.trim_start_matches("/evidence/");
+        // Whoever makes one does not become the uploader of what another uploaded.
+        let other = app.person(&[Role::Contributor]).await;
+        other.post(&format!("{page}/strip"), &[]).await.expect(303);
+        let owners: i64 = app.app.db.query("select count(distinct owner_id) from evidence").scalar().await.expect("counts");
+        assert_eq!(owners, 1);
         assert!(token.post(&format!("/api/v1/evidence/{id}/strip"), &json!({})).await.expect(201).json()["id"].is_string());
     })
     .await;

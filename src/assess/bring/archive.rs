@@ -21,6 +21,7 @@ use crate::core::unzip::{self, Entry, ZipError};
 use crate::evidence::kind::{self, HEAD_BYTES, Kind, KindError};
 use crate::evidence::{self, bring};
 use crate::http::App;
+use crate::identity::{self, throttle};
 
 /// Bytes of an archive.
 pub const ARCHIVE_BYTES_MAX: u64 = 2 << 30;
@@ -85,6 +86,11 @@ pub async fn look_through(app: &App, person: &PersonId, file: File, catalog: &Ca
     // What lies here until it is taken over is held against the same limit.
     if unpacked > room {
         return Err(ArchiveError::Told("file-quota".into()));
+    }
+    match throttle::count_archive(&app.db, person).await {
+        Ok(()) => {}
+        Err(identity::Error::TooMany { .. }) => return Err(ArchiveError::Told("bring-left-many".into())),
+        Err(error) => return Err(Fault::with("count an archive", error).into()),
     }
     let ids = Ids::of(catalog);
     let (mut out, mut paths, mut hashes) = (Vec::<FilePlan>::new(), HashSet::new(), HashMap::new());

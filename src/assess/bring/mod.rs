@@ -117,7 +117,8 @@ pub fn table_of(file: std::fs::File, name: Option<&str>) -> Result<Numbered, (St
     }
     if !book::may_be(&head) {
         let text = text_of(&head).ok_or_else(|| plain("file-content"))?;
-        let rows = lines::rows(&text, ROWS_MAX).map_err(|_| plain("bring-csv"))?;
+        let rows = lines::rows(&text, ROWS_MAX, COLUMNS_MAX);
+        let rows = rows.map_err(|e| plain(if e == lines::Unread::Wide { "book-too-many-columns" } else { "bring-csv" }))?;
         return Ok(rows.into_iter().map(|(line, cells)| (line as u64, cells)).collect());
     }
     let (mut rows, mut chars) = (Vec::new(), 0_u64);
@@ -234,6 +235,9 @@ pub enum ApplyError {
     /// These objectives, or what they rest on, are not as they were when it was looked at.
     #[error("objectives changed since it was looked at: {}", .0.join(", "))]
     Moved(Vec<String>),
+    /// It holds new files, which only who brought it makes theirs.
+    #[error("it holds new files; who brought it takes it over")]
+    NotYours,
     /// Its files are not here any more.
     #[error("its files are not here any more; bring it again")]
     Gone,
@@ -279,6 +283,10 @@ pub async fn apply(app: &App, permit: Permit<TakeOver>, person: &PersonId, broug
     }
     if !plan.does_something() {
         return Err(ApplyError::Nothing);
+    }
+    // Else who may not approve a file could have somebody else become its uploader.
+    if brought.person_id != *person && plan.files.iter().any(plan::FilePlan::is_fresh) {
+        return Err(ApplyError::NotYours);
     }
     let people = state::people(db).await?;
     // Until the commit, so that no sweep takes a file whose row is about to be.
@@ -374,8 +382,14 @@ async fn files(
             let Some(line) = &line else { continue };
             match proof::put_link(tx, person, (assessment, objective), line, Method::Examine).await {
                 Ok(()) => counts.links += 1,
-                // It is linked already, which is what was asked for.
-                Err(Error::State) => {}
+                Err(Error::State) => {
+                    let linked: Option<(Option<i64>,)> =
+                        tx.query(super::sql::IS_LINKED).bind(assessment).bind(objective.as_str()).bind(line).optional().await?;
+                    // It is linked already, which is what was asked for; or there are as many as there may be.
+                    if linked != Some((None,)) {
+                        return Err(ApplyError::Moved(vec![objective.clone()]));
+                    }
+                }
                 Err(error) => return Err(ApplyError::Other(error)),
             }
         }

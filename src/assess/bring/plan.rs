@@ -57,6 +57,7 @@ impl FilePlan {
 
 /// What an import would do.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Plan {
     /// The table that was brought.
     pub sheet: Option<Source>,

@@ -17,7 +17,8 @@ pub const BROUGHT_TO: &str = brought!("''", "where t.assessment_id = $1 order by
 pub const OLD: &str = brought!("''", "where t.applied_at is null and t.ended_at is null and t.made_at < $1 order by t.id limit 100");
 pub const INSERT: &str = "insert into tracker_import (id, assessment_id, person_id, sheet_name, sheet_sha256, archive_name, archive_sha256, plan, made_at, last_audit_id) values ($2, $3, $4, $5, $6, $7, $8, $9, $10, $1)";
 pub const APPLY: &str = "update tracker_import set applied_at = $3, last_audit_id = $1 where id = $2 and applied_at is null and ended_at is null";
-pub const END: &str = "update tracker_import set ended_at = $3, last_audit_id = $1 where id = $2 and applied_at is null and ended_at is null";
+/// What is set aside keeps who brought what, and when; what it said of people and rows goes.
+pub const END: &str = "update tracker_import set ended_at = $3, plan = '{}', last_audit_id = $1 where id = $2 and applied_at is null and ended_at is null";
 /// Archives that a person brought since a time and did not take over, whose files may still lie here.
 pub const LEFT: &str = "select count(*) from tracker_import where person_id = $1 and archive_sha256 is not null and applied_at is null and made_at > $2";
 /// The line of evidence that is there.

@@ -1,28 +1,27 @@
 //! Pages of imports: bringing a tracker in, what it would do, taking it over.
 //! Must stay true: who may is asked before the body is read; nothing is changed before the report was shown.
 
-use std::collections::BTreeMap;
-
 use axum::extract::{Path, Request};
 use axum::http::StatusCode;
-use axum::response::IntoResponse as _;
 use serde::Serialize;
 
 use super::archive::{self, ARCHIVE_BYTES_MAX, ArchiveError, FILES_MAX};
+use super::names::Ids;
 use super::plan::{FilePlan, Plan, Source};
-use super::sheet::{ROWS_MAX, Row};
+use super::sheet::{self, ROWS_MAX, Row};
 use super::{ApplyError, Brought, SHEET_BYTES_MAX, Use, apply, find, look, newest, set_aside, stage, table_of};
 use crate::assess::web::{Head, Named, found, named, permitted, told};
 use crate::assess::{BringIn, Error, SetAside, TakeOver};
 use crate::core::clock::Micros;
-use crate::core::fault::Context as _;
+use crate::core::fault::{Context as _, Fault};
 use crate::core::id::{PersonId, TrackerId};
 use crate::evidence::web::quota;
 use crate::evidence::web_bulk::{Raw, take_raw};
 use crate::http::form::FormState;
 use crate::http::{self, Answer, App, Ctx, Posted, Routes, Rule, Signed};
+use crate::identity::throttle;
 use crate::policy::Permit;
-use crate::repeat::{Key, Once};
+use crate::repeat::{Key, Once, Repeat};
 
 /// Rows, and files, that a page shows; the API gives all.
 const SHOWN_MAX: usize = 400;
@@ -124,6 +123,16 @@ impl<E: Into<http::Error>> From<E> for Refusal {
     }
 }
 
+fn is_archive(raw: &Raw) -> bool {
+    raw.kind.extension == ".zip"
+}
+
+/// What makes a request the same as an earlier one, as the record of it will have it.
+fn repeat_of(app: &App, key: &Key, named: &Named, files: &[Raw]) -> Result<Repeat, Fault> {
+    let source = |of: bool| files.iter().find(|&raw| is_archive(raw) == of).map(|raw| Source { name: raw.name.clone(), sha256: raw.incoming.sha256() });
+    key.clone().with(&app.db, &(&named.assessment.id, source(false), source(true)))
+}
+
 /// Takes a form with a table, an archive or both, looks at them, and records what they would do.
 pub(super) async fn take(
     ctx: &Ctx,
@@ -139,7 +148,7 @@ pub(super) async fn take(
         Refusal::File(app.text(&format!("error-{code}"), &[("there", there), ("max", &max.to_string()), ("files", &FILES_MAX.to_string())]))
     };
     let extensions = EXTENSIONS.map(str::to_owned);
-    let (files, fields) = match take_raw(ctx, request, &["sheet"], (&extensions, ARCHIVE_BYTES_MAX), 2).await {
+    let (mut files, fields) = match take_raw(ctx, request, &["sheet"], (&extensions, ARCHIVE_BYTES_MAX), 2).await {
         Ok(taken) => taken,
         // A file of another kind is told in the form, as everything that is wrong with one.
         Err(error) if error.status == StatusCode::UNSUPPORTED_MEDIA_TYPE && error.code != "not_multipart" => {
@@ -149,7 +158,6 @@ pub(super) async fn take(
     };
     // Only now: the form's token comes first.
     let named = found(ctx, id).await?;
-    let is_archive = |raw: &Raw| raw.kind.extension == ".zip";
     if files.is_empty() {
         return Err(says("bring-missing", ""));
     }
@@ -157,7 +165,14 @@ pub(super) async fn take(
         return Err(says("bring-two", ""));
     }
     let wanted = fields.get("sheet").filter(|s| !s.trim().is_empty()).cloned();
+    // What an archive holds is kept as it is read: so whatever else can be wrong comes first.
+    files.sort_by_key(is_archive);
     let (mut table, mut archived) = (None, None);
+    if let Some(key) = &key
+        && let Some(answer) = repeat_of(app, key, &named, &files)?.look(&app.db).await?
+    {
+        return Ok(Once::again(answer));
+    }
     for mut raw in files {
         let source = Source { name: raw.name.clone(), sha256: raw.incoming.sha256() };
         let file = raw.incoming.reread().await?;
@@ -172,13 +187,19 @@ pub(super) async fn take(
         } else {
             let name = wanted.clone();
             let read = tokio::task::spawn_blocking(move || table_of(file, name.as_deref())).await.context("read a table")?;
-            table = Some((source, read.map_err(|(code, there)| says(&code, &there))?));
+            let rows = read.map_err(|(code, there)| says(&code, &there))?;
+            sheet::read(&Ids::of(&named.catalog), &rows).map_err(|code| says(code, ""))?;
+            table = Some((source, rows));
         }
     }
     let looked = look(app, &named.assessment.id, &named.catalog, table, archived).await;
     let plan = looked.map_err(|e| Refusal::Told(told(app, e)))?.map_err(|code| says(code, ""))?;
     let once = stage(&app.db, permit, person, &named.assessment.id, &plan, key).await;
-    once.map_err(|e| Refusal::Told(told(app, e)))
+    let once = once.map_err(|e| Refusal::Told(told(app, e)))?;
+    if plan.archive.is_some() && !once.again {
+        throttle::forgive_archive(&app.db, person).await.map_err(|e| Fault::with("count an archive", e))?;
+    }
+    Ok(once)
 }
 
 /// The import a path names, with its assessment.
@@ -338,6 +359,7 @@ pub(super) fn apply_told(app: &App, error: ApplyError) -> http::Error {
     match error {
         ApplyError::Refused => says("refused", "error-bring-refused"),
         ApplyError::Nothing => says("nothing", "error-bring-nothing"),
+        ApplyError::NotYours => says("not_yours", "error-bring-not-yours"),
         ApplyError::Gone => says("gone", "error-bring-gone"),
         ApplyError::Quota => says("quota", "error-file-quota"),
         ApplyError::Moved(objectives) => {
@@ -354,20 +376,6 @@ async fn post_cancel(Signed { .. }: Signed, Path(id): Path<String>, Posted { ctx
     let permit = permitted::<SetAside>(&ctx, "assessment", brought.assessment_id.as_str(), "").await?;
     set_aside(&ctx.app.db, permit, &brought).await.map_err(|e: Error| told(&ctx.app, e))?;
     Ok(ctx.go(&format!("/assess/{}/import", brought.assessment_id), "tracker-cancelled"))
-}
-
-/// What an import would do, for programs.
-pub(super) fn as_json(brought: &Brought) -> Result<axum::response::Response, http::Error> {
-    let plan = brought.plan()?;
-    let what: BTreeMap<&str, serde_json::Value> = BTreeMap::from([
-        ("id", brought.id.as_str().into()),
-        ("assessment", brought.assessment_id.as_str().into()),
-        ("state", brought.state().into()),
-        ("refused", plan.refused().into()),
-        ("objectives", plan.seen.len().into()),
-        ("plan", serde_json::to_value(&plan).context("write a report")?),
-    ]);
-    Ok(axum::Json(what).into_response())
 }
 
 #[cfg(test)]
@@ -454,6 +462,7 @@ mod tests {
             "refused",
             "nothing",
             "gone",
+            "not-yours",
             "moved",
             "files-many",
             "file-link",

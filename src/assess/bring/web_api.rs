@@ -1,15 +1,18 @@
 //! The same over the API: bring in, look, take over, set aside.
 
+use std::collections::BTreeMap;
+
 use axum::extract::{FromRequest as _, Path, Request};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::IntoResponse as _;
 use serde::Deserialize;
 use utoipa::{OpenApi, ToSchema};
 
-use super::web::{Refusal, apply_told, as_json, one, take};
-use super::{Counts, apply, set_aside};
+use super::web::{Refusal, apply_told, one, take};
+use super::{Brought, Counts, apply, set_aside};
 use crate::assess::web::{permitted, told};
 use crate::assess::{BringIn, Read, SetAside, TakeOver};
+use crate::core::fault::Context as _;
 use crate::evidence::web::quota;
 use crate::http::openapi::Problem;
 use crate::http::{self, Answer, Json, Routes, Rule, Signed};
@@ -31,6 +34,20 @@ struct Doc;
 #[must_use]
 pub fn api_doc() -> utoipa::openapi::OpenApi {
     Doc::openapi()
+}
+
+/// What an import would do, for programs.
+fn as_json(brought: &Brought) -> Answer {
+    let plan = brought.plan()?;
+    let what: BTreeMap<&str, serde_json::Value> = BTreeMap::from([
+        ("id", brought.id.as_str().into()),
+        ("assessment", brought.assessment_id.as_str().into()),
+        ("state", brought.state().into()),
+        ("refused", plan.refused().into()),
+        ("objectives", plan.seen.len().into()),
+        ("plan", serde_json::to_value(&plan).context("write a report")?),
+    ]);
+    Ok(axum::Json(what).into_response())
 }
 
 /// Bring a tracker in: multipart with one or two fields `file`, a table (CSV or XLSX) and an archive (ZIP)

@@ -26,6 +26,8 @@ use crate::vault::{OpenError, Place};
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
 /// How long a file lies here at most.
 pub const KEPT_FOR: Micros = DAY;
+/// Files without a row that one sweep looks at.
+const SWEPT_MAX: usize = 1000;
 
 crate::row! {
     /// An import as stored.
@@ -133,13 +135,20 @@ pub fn file_of(app: &App, id: &ImportId) -> PathBuf {
     folder(app).join(format!("{id}.csv"))
 }
 
-/// Puts CSV of one sheet in the place of a staged workbook: the named one, or the first that is not hidden. Gives its bytes.
+/// Where the rows of a staged workbook are put, before they take its place.
+#[must_use]
+pub fn part_of(path: &Path) -> PathBuf {
+    path.with_extension("part")
+}
+
+/// Writes CSV of one sheet of a staged workbook beside it, to [`part_of`]: the named one, or the first that is not hidden. Gives its
+/// bytes. Whoever asked puts it in the workbook's place, so that nothing is put anywhere for somebody who has gone.
 ///
 /// # Errors
 /// [`ImportError::Book`]; [`ImportError::Unreadable`] when the disk fails.
 pub fn unbook(path: &Path, sheet: Option<&str>) -> Result<u64, ImportError> {
     let failed = |e: std::io::Error| ImportError::Unreadable(e.to_string());
-    let aside = path.with_extension("part");
+    let aside = part_of(path);
     let made = || -> Result<u64, ImportError> {
         let mut book = Book::open(BufReader::new(File::open(path).map_err(failed)?))?;
         let out = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside).map_err(failed)?;
@@ -147,9 +156,7 @@ pub fn unbook(path: &Path, sheet: Option<&str>) -> Result<u64, ImportError> {
         book.write_csv(sheet, COLUMNS_MAX, FILE_BYTES_MAX, &mut out)?;
         let out = out.into_inner().map_err(|e| failed(e.into_error()))?;
         out.sync_all().map_err(failed)?;
-        let bytes = out.metadata().map_err(failed)?.len();
-        std::fs::rename(&aside, path).map_err(failed)?;
-        Ok(bytes)
+        Ok(out.metadata().map_err(failed)?.len())
     };
     let done = made();
     if done.is_err() {
@@ -312,7 +319,30 @@ pub async fn sweep(app: &App, now: Micros) -> Result<(), Error> {
         forget(&file_of(app, &import.id));
         forget(&errors_of(app, &import.id));
     }
+    let (at, before) = (folder(app), now - 3 * KEPT_FOR);
+    let left = tokio::task::spawn_blocking(move || older(&at, before)).await.context("look for files of imports")?;
+    for path in left {
+        let id = path.file_name().and_then(|n| n.to_str()).and_then(|n| n.split('.').next()).and_then(|n| n.parse::<ImportId>().ok());
+        let import = match &id {
+            Some(id) => find(&app.db, id).await?,
+            None => None,
+        };
+        if import.is_none_or(|import| import.ended_at.is_some()) {
+            forget(&path);
+        }
+    }
     Ok(())
+}
+
+/// Files that nobody has written to since a time: what became of their import was never recorded, or is long over.
+fn older(folder: &Path, before: Micros) -> Vec<PathBuf> {
+    let Ok(files) = std::fs::read_dir(folder) else { return Vec::new() };
+    let is_old = |path: &PathBuf| {
+        let at = std::fs::metadata(path).and_then(|m| m.modified()).ok();
+        let since = at.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        since.and_then(|since| Micros::try_from(since.as_micros()).ok()).is_some_and(|at| at < before)
+    };
+    files.filter_map(|file| file.ok().map(|file| file.path())).filter(is_old).take(SWEPT_MAX).collect()
 }
 
 /// Removes a file that may be gone already.

@@ -94,6 +94,27 @@ fn what_is_no_workbook_or_means_harm_is_refused() {
 }
 
 #[test]
+fn a_text_in_many_pieces_is_bounded_as_one() {
+    let piece = (0..8_000).map(|n| format!("{n:x} ")).collect::<String>();
+    let pieces = |n: usize| format!("<![CDATA[{piece}]]>").repeat(n);
+    let cell = |n: usize| format!("<row><c t=\"str\"><v>{}</v></c></row>", pieces(n));
+    assert_eq!(rows(&book(&cell(3)), None).expect("reads")[0].1[0].len(), 3 * piece.len());
+    assert_eq!(rows(&book(&cell(60)), None), Err(BookError::Zip(ZipError::TooLarge)));
+    let shared = |n: usize| {
+        let texts = format!("<sst><si><t>{}</t></si></sst>", pieces(n));
+        let sheet = "<worksheet><sheetData><row><c t=\"s\"><v>0</v></c></row></sheetData></worksheet>";
+        packed(&[
+            (b"xl/workbook.xml", BOOK.as_bytes(), 0),
+            (b"xl/_rels/workbook.xml.rels", RELS.as_bytes(), 0),
+            (b"xl/sharedStrings.xml", texts.as_bytes(), 0),
+            (b"xl/worksheets/sheet1.xml", sheet.as_bytes(), 0),
+        ])
+    };
+    assert_eq!(rows(&shared(3), None).expect("reads")[0].1[0].len(), 3 * piece.len());
+    assert_eq!(rows(&shared(60), None), Err(BookError::Zip(ZipError::TooLarge)));
+}
+
+#[test]
 fn any_byte_may_be_another() {
     let good = book("<row><c r=\"A1\" t=\"s\"><v>0</v></c></row>");
     for at in (0..good.len()).step_by(3) {

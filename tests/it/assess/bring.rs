@@ -5,6 +5,7 @@ use axum::http::{Request, header};
 use countersign::assess::bring;
 use countersign::core::xlsx::Xlsx;
 use countersign::core::zip::Zip;
+use countersign::identity::throttle;
 use countersign::policy::Role;
 use serde_json::{Value, json};
 
@@ -276,6 +277,11 @@ async fn a_workbook_comes_in_over_the_api_and_waits_for_a_day_at_most() {
         token.post(&format!("/api/v1/imports/{other}/apply"), &json!({})).await.expect(409);
         let third = bring_by_token(&token, &id, "three", &[("a.csv", table)]).await.expect(201).json()["id"].as_str().expect("an id").to_owned();
         token.post(&format!("/api/v1/imports/{third}/cancel"), &json!({})).await.expect(204);
+        // Of what was set aside nothing stays that it would have done.
+        let plans: i64 = app.app.db.query("select count(*) from tracker_import where ended_at is not null and plan <> '{}'").scalar().await.expect("counts");
+        assert_eq!(plans, 0);
+        let aside = token.get(&format!("/api/v1/imports/{third}")).await.expect(200).json();
+        assert_eq!((&aside["state"], &aside["plan"]["rows"]), (&json!("ended"), &json!([])));
         assert_eq!(count(app, "tracker.cancel ok").await, 2);
     })
     .await;
@@ -310,6 +316,8 @@ async fn many_files_are_uploaded_each_by_its_own_act_and_linked_by_their_names()
         };
         let done = by_token(&format!("/api/v1/assessments/{id}/files"), &[("3.14.1[a] a.txt", b"a"), ("b.txt", b"b")]).await.expect(200).json();
         assert!(done[0]["id"].is_string() && done[0]["error"].is_null() && done[1]["error"].is_string(), "{done}");
+        // What was taken and not linked keeps its id, so that nobody sends it again.
+        assert!(done[1]["id"].is_string() && done[1]["unlinked"] == true && done[0]["unlinked"] == false, "{done}");
         let done = by_token("/api/v1/evidence/files", &[("c.txt", b"c"), ("d.exe", b"MZ")]).await.expect(200).json();
         assert!(done[0]["id"].is_string() && done[1]["id"].is_null(), "{done}");
     })
@@ -329,6 +337,81 @@ async fn nobody_fills_the_disk_with_archives_that_are_not_taken_over() {
         bring_in(&person, &desk, &[("a.zip", &zip)]).await.expect(422).says("ten archives within a day");
         // Tables leave nothing behind.
         bring_in(&person, &desk, &[("a.csv", b"id,status\n3.4.4,met\n")]).await.expect(303);
+    })
+    .await;
+}
+
+async fn is_kept(app: &TestApp, bytes: &[u8]) -> bool {
+    let sha256 = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(bytes));
+    app.app.blobs.open(&sha256).await.expect("looks").is_some()
+}
+
+#[tokio::test]
+async fn what_is_refused_leaves_nothing_of_its_archive() {
+    check(async |app| {
+        let person = app.person(&[Role::Contributor]).await;
+        let desk = begin(&person).await;
+        let id = desk.trim_start_matches("/assess/").to_owned();
+        // The archive comes first in the form, and last here.
+        let zip = archive(&[("3.4.4.txt", b"beside a bad table")]);
+        let wide = format!("id,status{}\n3.4.4,met\n", ",".repeat(200));
+        for (table, says) in
+            [(b"a,b\n1,2\n".as_slice(), "No row names a column of ids"), (b"id,status\n\"3.4.4", "a quotation mark"), (wide.as_bytes(), "too many columns")]
+        {
+            bring_in(&person, &desk, &[("a.zip", &zip), ("a.csv", table)]).await.expect(422).says(says);
+        }
+        assert!(!is_kept(app, b"beside a bad table").await);
+        // A key that came with other files is told so before any is unpacked.
+        let token = person.token(&[Role::Contributor], &SCOPES).await;
+        let first = archive(&[("3.4.4.txt", b"first")]);
+        bring_by_token(&token, &id, "one", &[("a.zip", &first)]).await.expect(201);
+        bring_by_token(&token, &id, "one", &[("a.zip", &first)]).await.expect(201);
+        bring_by_token(&token, &id, "one", &[("a.zip", &archive(&[("3.4.4.txt", b"second")]))]).await.expect(422);
+        assert!(is_kept(app, b"first").await && !is_kept(app, b"second").await);
+        // An archive counts when it is unpacked, though nothing of it was ever recorded.
+        for _ in 0..10 {
+            throttle::count_archive(&app.app.db, person.id.as_ref().expect("an id")).await.expect("counts");
+        }
+        let third = archive(&[("3.4.4.txt", b"third")]);
+        bring_in(&person, &desk, &[("a.zip", &third)]).await.expect(422).says("ten archives within a day");
+        assert!(!is_kept(app, b"third").await);
+        bring_in(&person, &desk, &[("a.csv", b"id,status\n3.4.4,met\n")]).await.expect(303);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn new_files_are_taken_over_by_who_brought_them_alone() {
+    check(async |app| {
+        let (ada, bob) = (app.person(&[Role::Contributor]).await, app.person(&[Role::Contributor]).await);
+        let desk = begin(&ada).await;
+        let zip = archive(&[("3.4.4 board.txt", b"minutes")]);
+        let page = bring_in(&ada, &desk, &[("a.zip", &zip)]).await.expect(303).location().to_owned();
+        bob.post(&format!("{page}/apply"), &[]).await.expect(409).says("Who brought it takes it over");
+        assert_eq!((files_there(app).await, count(app, "tracker.apply ok").await), (0, 0));
+        ada.post(&format!("{page}/apply"), &[]).await.expect(303);
+        // A table alone makes nobody the uploader of anything.
+        let page = bring_in(&ada, &desk, &[("a.csv", b"id,status\n3.4.4,met\n")]).await.expect(303).location().to_owned();
+        bob.post(&format!("{page}/apply"), &[]).await.expect(303);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_that_finds_no_room_keeps_everything_from_being_taken_over() {
+    check(async |app| {
+        let person = app.person(&[Role::Contributor]).await;
+        let desk = begin(&person).await;
+        let names: Vec<String> = (0..200).map(|n| format!("3.4.4 {n}.txt")).collect();
+        let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), name.as_bytes())).collect();
+        let page = bring_in(&person, &desk, &[("a.zip", &archive(&files))]).await.expect(303).location().to_owned();
+        person.post(&format!("{page}/apply"), &[]).await.expect(303);
+        // What is linked already is no trouble, however many there are.
+        let page = bring_in(&person, &desk, &[("a.zip", &archive(&files[..2])), ("a.csv", b"id,status\n3.4.4,met\n")]).await.expect(303);
+        person.post(&format!("{}/apply", page.location()), &[]).await.expect(303);
+        let page = bring_in(&person, &desk, &[("a.zip", &archive(&[("3.4.4 more.txt", b"more")]))]).await.expect(303).location().to_owned();
+        person.post(&format!("{page}/apply"), &[]).await.expect(412).says("3.4.4");
+        assert_eq!((files_there(app).await, count(app, "tracker.apply ok").await), (200, 2));
     })
     .await;
 }
