@@ -166,7 +166,7 @@ fn only_the_right_place_names_it() {
 }
 
 /// Call sites of the door that writes without an entry. A new one is a decision: change the number with a reason in the commit.
-const CHORES: usize = 37;
+const CHORES: usize = 40;
 
 #[test]
 fn the_door_without_an_entry_is_counted() {

@@ -19,7 +19,7 @@ async fn what_is_put_up_for_a_decision_waits_for_others_until_it_is_made() {
         officer.get("/").await.expect(200).says("One file waits for approval").says("/waiting#approve");
         officer.get("/waiting").await.expect(200).says("Files to approve").says("rules.txt").says(&format!("/evidence/{file}"));
         // One's own does not wait for oneself.
-        owner.get("/").await.expect(200).lacks("waits for approval");
+        owner.get("/").await.expect(200).lacks("One file waits");
         owner.get("/waiting").await.expect(200).lacks("rules.txt");
         officer.post(&format!("/evidence/{file}/reject"), &[("because", "The date is missing.")]).await.expect(303);
         officer.get("/waiting").await.expect(200).says("Nothing waits");
@@ -72,7 +72,7 @@ async fn interviews_wait_for_a_second_person_and_objectives_for_their_owner() {
 async fn a_campaign_waits_for_everybody_who_may_approve_it_but_its_author() {
     check(async |app| {
         let (author, other) = (app.person(&[Role::Messaging]).await, app.person(&[Role::Messaging]).await);
-        let list = campaigns::list(&author, "Friends", "UTC", 0, 2).await;
+        let list = campaigns::list(&author, "Friends", "Europe/London", 0, 2).await;
         let template = campaigns::text(&author, "Call", "Come on Friday.").await;
         let page = campaigns::draft(&author, &template, &[&list], "sandbox").await;
         other.get("/waiting").await.expect(200).says("Nothing waits");

@@ -303,7 +303,7 @@ fn report_page(ctx: &Ctx, brought: &Brought, named: &Named, form: FormState) -> 
     rows.sort_by_key(|r| (r.refused.is_none(), r.line));
     let mut files: Vec<&FilePlan> = plan.files.iter().collect();
     files.sort_by_key(|f| f.refused.is_none());
-    let column = |c: &super::sheet::Column| ShownColumn { name: c.name.clone(), of: app.text(&format!("bring-use-{}", c.of.name()), &[]) };
+    let column = |c: &sheet::Column| ShownColumn { name: c.name.clone(), of: app.text(&format!("bring-use-{}", c.of.name()), &[]) };
     let fresh = plan.files.iter().filter(|f| f.is_fresh());
     Ok(ReportPage {
         assessment: Head::from(named),

@@ -60,7 +60,7 @@ impl FakeGoogle {
     pub async fn start() -> Self {
         let key = KeyPair::generate(KeySize::Rsa2048).expect("a key");
         let der = AsDer::<Pkcs8V1Der<'_>>::as_der(&key).expect("DER");
-        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(der.as_ref()));
+        let pem = format!("-----{} PRIVATE KEY-----\n{}\n-----{} PRIVATE KEY-----\n", "BEGIN", STANDARD.encode(der.as_ref()), "END");
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("binds");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let account = json!({ "type": "service_account", "client_email": "export@example.iam", "private_key": pem }).to_string();
