@@ -13,7 +13,7 @@ use super::zip::crc;
 pub const ENTRIES_MAX: usize = 20_000;
 /// Bytes of its directory.
 const DIRECTORY_BYTES_MAX: u64 = 8 << 20;
-/// How many times as large as it was packed a file may become; what stays below [`FREE_BYTES`] may more.
+/// How many times as large as it was packed a file may become; what stays below `FREE_BYTES` may more.
 pub const RATIO_MAX: u64 = 250;
 const FREE_BYTES: u64 = 1 << 20;
 /// The end of the directory, with the longest comment there may be.

@@ -150,7 +150,7 @@ pub async fn bytes(db: &Db, seal: &Sealed, kept: &Kept) -> Result<Vec<u8>, Error
 /// All of them with their sums, as files of the archive.
 ///
 /// # Errors
-/// As [`list`] and [`bytes`].
+/// As [`list`] and [`bytes()`].
 pub async fn files(db: &Db, seal: &Sealed) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let kept = list(db, seal).await?;
     let mut out = Vec::with_capacity(kept.len() + 1);
